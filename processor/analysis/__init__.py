@@ -1,0 +1,21 @@
+"""The analysers, one file each. A new file here is a new analyser: nothing has to be registered."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+
+from processor.graph import Analyser, collect
+
+
+@functools.cache
+def all_analysers() -> dict[str, Analyser]:
+    """Every analyser of this package, in an order in which they can run."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return collect(importlib.import_module(f"{__name__}.{name}") for name in names)
+
+
+def result_types() -> dict[str, type]:
+    """Name → result class of the analysers that are recorded."""
+    return {one.name: one.result_type for one in all_analysers().values() if one.keep}

@@ -1,0 +1,395 @@
+"""The catalogue: everything in the library as DuckDB tables, made from the folders and always remade from them.
+
+We write to a private database under `library/.state/`, opened only while the write lock is held. People query a
+snapshot, `library/catalogue.duckdb`, which is replaced whole: an open session goes on with what it opened, and a
+new one sees the new rows. Neither ever waits for the other.
+
+Tables: `library` (what and where), one for each analyser with a column for each number, `failures`, `drops`,
+`person` and `runs`; the view `tracks` joins them all, one row a track.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from processor import library, record
+from processor.analysis import result_types
+from processor.errors import RecordError, WorkspaceError
+from processor.files import fsync_folder, printable
+from processor.library import Track
+from processor.quantities import Column, columns
+from processor.workspace import Workspace
+
+PRIVATE_NAME = "private.duckdb"
+LAYOUT = 1  # raised when the tables below change in a way that their columns do not show
+
+Progress = Callable[[int, int], None]
+Row = dict[str, Any]
+
+_BASE: dict[str, dict[str, tuple[str, str]]] = {
+    "library": {
+        "track": ("VARCHAR PRIMARY KEY", "Folder name: <slug>-<first digits of the hash>"),
+        "added": ("DATE", "Day on which it was stored"),
+        "folder": ("VARCHAR", "Folder below library/"),
+        "kind": ("VARCHAR", "track"),
+        "sha256": ("VARCHAR", "SHA-256 of the source file"),
+        "name": ("VARCHAR", "File name as dropped"),
+        "title": ("VARCHAR", "A person's word, else the tag, else the file name"),
+        "collection": ("VARCHAR", "A person's word, else the sub-folder of the inbox"),
+    },
+    "failures": {
+        "track": ("VARCHAR", "Track"),
+        "analyser": ("VARCHAR", "Analyser without a result"),
+        "kind": ("VARCHAR", "failed or skipped"),
+        "reason": ("VARCHAR", "Why"),
+    },
+    "drops": {
+        "track": ("VARCHAR", "Track"),
+        "at": ("TIMESTAMP", "When it was dropped, UTC"),
+        "path": ("VARCHAR", "Path below the inbox"),
+        "size_bytes": ("BIGINT", "Size in bytes"),
+        "is_duplicate": ("BOOLEAN", "Whether the library had this content already"),
+    },
+    "person": {
+        "track": ("VARCHAR", "Track"),
+        "field": ("VARCHAR", "What the word is about"),
+        "value": ("JSON", "The word"),
+    },
+    "runs": {
+        "run": ("VARCHAR", "File below library/runs/"),
+        "at": ("TIMESTAMP", "When, UTC"),
+        "event": ("VARCHAR", "started, stored, duplicate, failed, left, ended"),
+        "name": ("VARCHAR", "File that it is about"),
+        "track": ("VARCHAR", "Track that came of it"),
+        "reason": ("VARCHAR", "Why it failed or was left"),
+        "seconds": ("MAP(VARCHAR, DOUBLE)", "Seconds by stage"),
+    },
+}
+_PERSON_COLUMNS = {
+    "artist": ("VARCHAR", "A person's word, else the tag"),
+    "genre": ("VARCHAR", "A person's word, else the tag"),
+    "rating": ("INTEGER", "A person's rating, 0 to 5"),
+    "note": ("VARCHAR", "A person's note"),
+}
+
+
+@dataclass
+class Changes:
+    """What a synchronisation found."""
+
+    changed: list[Track] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    all_tracks: list[Track] = field(default_factory=list)
+
+
+@contextmanager
+def opened(workspace: Workspace) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The private database; the caller holds the write lock. A broken or outdated one is made anew, empty."""
+    path = workspace.state / PRIVATE_NAME
+    workspace.state.mkdir(parents=True, exist_ok=True)
+    connection = _connect(path)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+    try:
+        connection = duckdb.connect(str(path))
+        try:
+            if _is_current(connection):
+                return connection
+        except BaseException:
+            connection.close()
+            raise
+        connection.close()
+    except duckdb.Error:
+        pass  # a torn or foreign file; nothing in it is not also in the folders
+    discard(path)
+    try:
+        connection = duckdb.connect(str(path))
+    except duckdb.Error as error:
+        raise WorkspaceError(f"The catalogue {path} cannot be made: {error}") from error
+    _create_tables(connection)
+    return connection
+
+
+def discard(path: Path) -> None:
+    """Remove a database and its write-ahead log."""
+    path.unlink(missing_ok=True)
+    path.with_name(path.name + ".wal").unlink(missing_ok=True)
+
+
+def _is_current(connection: duckdb.DuckDBPyConnection) -> bool:
+    has_meta = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = '_meta'").fetchone()
+    if not has_meta or not has_meta[0]:
+        return False
+    found = connection.execute("SELECT layout FROM _meta").fetchone()
+    return bool(found and found[0] == _layout_hash())
+
+
+def _layout_hash() -> str:
+    tables = {name: {c: list(spec) for c, spec in cols.items()} for name, cols in _tables().items()}
+    return hashlib.sha256(json.dumps([LAYOUT, tables], sort_keys=True).encode()).hexdigest()
+
+
+def _tables() -> dict[str, dict[str, tuple[str, str]]]:
+    """Table → column → (type, comment)."""
+    tables = {name: dict(specification) for name, specification in _BASE.items()}
+    for name, result_type in result_types().items():
+        tables[name] = {"track": ("VARCHAR PRIMARY KEY", "Track")} | {
+            column.name: (_sql_type(column.base_type), _comment(name, column))
+            for column in columns(result_type)
+            if not column.is_curve
+        }
+    return tables
+
+
+def _comment(analyser: str, column: Column) -> str:
+    q = column.quantity
+    unit = f" [{q.unit}]" if q.unit else ""
+    return f"{q.label}{unit}. {q.help} Source: {q.source}. Field: {analyser}.{column.name}"
+
+
+def _sql_type(kind: Any) -> str:
+    if typing.get_origin(kind) is tuple:
+        return _sql_type(typing.get_args(kind)[0]) + "[]"
+    if isinstance(kind, types.UnionType):
+        kind = next(part for part in typing.get_args(kind) if part is not type(None))
+    return {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}[kind]
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    for table, specification in _tables().items():
+        body = ", ".join(f'"{name}" {kind}' for name, (kind, _) in specification.items())
+        connection.execute(f'CREATE TABLE "{table}" ({body})')
+        for name, (_, comment) in specification.items():
+            connection.execute(f'COMMENT ON COLUMN "{table}"."{name}" IS {_quoted(comment)}')
+    connection.execute("CREATE TABLE _folders (name VARCHAR PRIMARY KEY, signature VARCHAR)")
+    connection.execute("CREATE TABLE _meta (layout VARCHAR)")
+    _create_view(connection)
+    connection.execute("INSERT INTO _meta VALUES (?)", [_layout_hash()])
+
+
+def _create_view(connection: duckdb.DuckDBPyConnection) -> None:
+    """`tracks`: one row a track, all numbers side by side; a name that two analysers use is prefixed with theirs."""
+    tables = _tables()
+    analysers = list(result_types())
+    names = [name for analyser in analysers for name in tables[analyser] if name != "track"]
+    selected = [(f'library."{name}"', name, comment) for name, (_, comment) in tables["library"].items()]
+    for name, (kind, comment) in _PERSON_COLUMNS.items():
+        said = f"TRY_CAST(said ->> '{name}' AS {kind})"
+        tagged = f'"metadata"."{name}"' if name in tables.get("metadata", {}) else "NULL"
+        selected.append((f"coalesce({said}, {tagged})", name, comment))
+    taken = {name for _, name, _ in selected}
+    for analyser in analysers:
+        for name, (_, comment) in tables[analyser].items():
+            if name == "track" or (analyser == "metadata" and name in taken):
+                continue
+            alias = f"{analyser}_{name}" if names.count(name) > 1 or name in taken else name
+            selected.append((f'"{analyser}"."{name}"', alias, comment))
+    body = ", ".join(f'{expression} AS "{alias}"' for expression, alias, _ in selected)
+    joins = " ".join(f'LEFT JOIN "{analyser}" USING (track)' for analyser in analysers)
+    said_by = "(SELECT track, json_group_object(field, value) AS said FROM person GROUP BY track)"
+    connection.execute(f"CREATE VIEW tracks AS SELECT {body} FROM library LEFT JOIN {said_by} USING (track) {joins}")
+    for _, alias, comment in selected:
+        connection.execute(f'COMMENT ON COLUMN tracks."{alias}" IS {_quoted(comment)}')
+
+
+def synchronise(
+    workspace: Workspace, connection: duckdb.DuckDBPyConnection, progress: Progress | None = None
+) -> Changes:
+    """Bring the private database in line with the folders, reading only those whose files changed."""
+    changes = Changes(all_tracks=library.tracks(workspace))
+    known = dict(connection.execute("SELECT name, signature FROM _folders").fetchall())
+    present = {track.id: track for track in changes.all_tracks}
+    signatures = {track.id: track.signature for track in changes.all_tracks}
+    changes.changed = [track for track in changes.all_tracks if known.get(track.id) != signatures[track.id]]
+    changes.removed = [name for name in known if name not in present and not name.startswith("runs/")]
+    rows: dict[str, list[Row]] = {table: [] for table in _tables()}
+    for number, track in enumerate(changes.changed, 1):
+        try:
+            _add_rows(rows, workspace, track)
+        except RecordError as error:
+            changes.problems.append(str(error))
+        if progress is not None:
+            progress(number, len(changes.changed))
+    fresh_runs = _run_rows(rows, workspace, known)
+    gone = [track.id for track in changes.changed] + changes.removed
+    marks = {track.id: signatures[track.id] for track in changes.changed} | fresh_runs
+    if gone or marks:
+        _write_rows(connection, rows, gone, marks)
+    return changes
+
+
+def _add_rows(rows: dict[str, list[Row]], workspace: Workspace, track: Track) -> None:
+    found = record.read(track.folder, result_types(), curves=False)
+    said = library.read_person(track)
+    arrived = library.arrivals(track)
+    collection = said.get("collection") or (library.collection(arrived[0]) if arrived else None)
+    for name, result in found.results.items():
+        rows[name].append(
+            {"track": track.id} | {k: v for k, v in record.plain(result).items() if k in _table_columns(name)}
+        )
+    rows["library"].append(
+        {
+            "track": track.id,
+            "added": track.added.isoformat(),
+            "folder": track.folder.relative_to(workspace.library).as_posix(),
+            "kind": found.kind,
+            "sha256": found.sha256,
+            "name": found.name,
+            "title": library.title_of(found.name, found.results.get("metadata"), said),
+            "collection": printable(str(collection)) if collection else None,
+        }
+    )
+    rows["failures"] += [
+        {"track": track.id, "analyser": name, "kind": f.kind, "reason": f.reason} for name, f in found.failures.items()
+    ]
+    rows["person"] += [{"track": track.id, "field": str(k), "value": v} for k, v in said.items()]
+    rows["drops"] += [
+        {
+            "track": track.id,
+            "at": _utc(a.at),
+            "path": a.path,
+            "size_bytes": a.size,
+            "is_duplicate": number > 0,
+        }
+        for number, a in enumerate(arrived)
+    ]
+
+
+def _utc(at: object) -> str | None:
+    """A time with its offset as UTC without one, which DuckDB's Python client reads without further packages."""
+    try:
+        return datetime.fromisoformat(str(at)).astimezone(UTC).replace(tzinfo=None).isoformat()
+    except ValueError:
+        return None
+
+
+def _table_columns(analyser: str) -> set[str]:
+    return {column.name for column in columns(result_types()[analyser]) if not column.is_curve}
+
+
+def _run_rows(rows: dict[str, list[Row]], workspace: Workspace, known: Mapping[str, str]) -> dict[str, str]:
+    """Rows of run logs that are new or longer than before; return their signatures."""
+    fresh = {}
+    for path in sorted(workspace.runs.glob("*.jsonl")) if workspace.runs.is_dir() else ():
+        name, signature = f"runs/{path.name}", str(path.stat().st_size)
+        if known.get(name) == signature:
+            continue
+        fresh[name] = signature
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            with contextlib.suppress(ValueError):  # a line torn by a crash
+                event = json.loads(line)
+                if isinstance(event, dict):
+                    facts = {key: event.get(key) for key in _BASE["runs"]}
+                    rows["runs"].append({**facts, "run": path.name, "at": _utc(event.get("at"))})
+    return fresh
+
+
+def _write_rows(
+    connection: duckdb.DuckDBPyConnection,
+    rows: Mapping[str, list[Row]],
+    gone: list[str],
+    marks: Mapping[str, str],
+) -> None:
+    tables = _tables()
+    runs = [name.removeprefix("runs/") for name in marks if name.startswith("runs/")]
+    connection.execute("BEGIN")
+    try:
+        for table in tables:
+            key, values = ("run", runs) if table == "runs" else ("track", gone)
+            if values:
+                connection.execute(f'DELETE FROM "{table}" WHERE "{key}" IN (SELECT unnest(?))', [values])
+        connection.execute("DELETE FROM _folders WHERE name IN (SELECT unnest(?))", [gone + list(marks)])
+        for table, specification in tables.items():
+            _insert(
+                connection,
+                table,
+                {name: kind.removesuffix(" PRIMARY KEY") for name, (kind, _) in specification.items()},
+                rows[table],
+            )
+        folders = [{"name": name, "signature": signature} for name, signature in marks.items()]
+        _insert(connection, "_folders", {"name": "VARCHAR", "signature": "VARCHAR"}, folders)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, kinds: Mapping[str, str], rows: Iterable[Row]) -> None:
+    """Insert by way of a temporary JSON file: a hundred times faster than row by row, and no further library."""
+    lines = [json.dumps(row) for row in rows]
+    if not lines:
+        return
+    descriptor, name = tempfile.mkstemp(suffix=".ndjson")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines))
+        spec = ", ".join(f"'{column}': '{kind}'" for column, kind in kinds.items())
+        names = ", ".join(f'"{column}"' for column in kinds)
+        source = f"read_json(?, columns={{{spec}}}, format='newline_delimited', maximum_object_size=67108864)"
+        connection.execute(f'INSERT INTO "{table}" ({names}) SELECT {names} FROM {source}', [name])
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def publish_snapshot(workspace: Workspace, connection: duckdb.DuckDBPyConnection) -> None:
+    """Replace the database that people query by a copy of the private one."""
+    target = workspace.catalogue
+    upcoming = target.with_name("catalogue.next.duckdb")
+    discard(upcoming)
+    try:
+        private = connection.execute("SELECT current_database()").fetchone()
+        connection.execute(f"ATTACH {_quoted(str(upcoming))} AS snapshot")
+        try:
+            connection.execute(f'COPY FROM DATABASE "{private[0] if private else PRIVATE_NAME}" TO snapshot')
+        finally:
+            connection.execute("DETACH snapshot")
+        with upcoming.open("rb+") as file:
+            os.fsync(file.fileno())
+        # A person who opened the old snapshot for writing may have left a log, which must not meet the new one.
+        target.with_name(target.name + ".wal").unlink(missing_ok=True)
+        upcoming.replace(target)
+        fsync_folder(target.parent)
+    except PermissionError:
+        return  # Windows: somebody has it open; the next publish tries again
+    except BaseException:
+        discard(upcoming)
+        raise
+
+
+def query(workspace: Workspace, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Run one query on the snapshot, read-only; return column names and rows.
+
+    Raises:
+        WorkspaceError: there is no catalogue yet.
+        duckdb.Error: the query is wrong.
+    """
+    if not workspace.catalogue.is_file():
+        raise WorkspaceError(f"There is no catalogue in {workspace.library} yet; `linernotes rebuild` makes it.")
+    with duckdb.connect(str(workspace.catalogue), read_only=True) as connection:
+        cursor = connection.execute(sql)
+        names = [column[0] for column in cursor.description or ()]
+        return names, cursor.fetchall()

@@ -1,0 +1,331 @@
+"""Commands that change a workspace: init, run, watch, demo, rebuild, refresh, set."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from processor.cli.shared import (
+    NOTHING_DONE,
+    OK,
+    SET_ASIDE,
+    counting,
+    examples,
+    home_option,
+    json_option,
+    open_workspace,
+    print_json,
+    progress_bar,
+    workers_option,
+)
+
+if TYPE_CHECKING:
+    from processor.config import Settings
+    from processor.pipeline import Event
+    from processor.workspace import Workspace
+
+DEMO_FOLDER = "linernotes-demo"
+MAX_LISTED = 20
+
+
+@click.command(epilog=examples("linernotes init", "linernotes init ~/Music/reports"))
+@click.argument("folder", required=False, metavar="[DIR]")
+@home_option
+@json_option
+def init(folder: str | None, home: str | None, as_json: bool) -> None:
+    """Make a workspace: inbox/, library/, site/ and a commented linernotes.toml."""
+    from processor.workspace import Workspace, choose_home
+
+    workspace = Workspace(choose_home(folder or home, os.environ))
+    was_there = workspace.exists()
+    workspace.create()
+    if as_json:
+        print_json({"home": str(workspace.home), "created": not was_there})
+        return
+    click.echo(f"{'There is a workspace' if was_there else 'Made a workspace'} in {workspace.home}")
+    click.echo(f"Drop sound files into {workspace.inbox}, then: linernotes run --home {workspace.home}")
+
+
+@click.command(
+    epilog=examples("linernotes run", "linernotes run mix.wav 'My Album/'", "linernotes run --workers 4 --json")
+)
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]…")
+@workers_option
+@home_option
+@json_option
+def run(files: tuple[Path, ...], workers: int | None, home: str | None, as_json: bool) -> int:
+    """Process the inbox once, or copies of FILEs (a folder: all in it), then end.
+
+    Exit code 0: all well. 1: nothing could be done. 3: done, but some files were set aside.
+    """
+    workspace, settings = open_workspace(home, create=True, workers=workers)
+    return _run(workspace, settings, files, as_json)
+
+
+def _run(workspace: Workspace, settings: Settings, files: Sequence[Path], as_json: bool) -> int:
+    from processor import inbox
+    from processor.engine import Engine
+    from processor.pipeline import Event, RunLog, publish, run_all
+
+    inbox.sweep(workspace)
+    found = inbox.drops_from(files) if files else inbox.scan(workspace)
+    drops, moving = _settled(workspace, settings, found.drops) if not files else (found.drops, [])
+    early = [Event("left", drop.name, reason="it is still being written, or named as unfinished") for drop in moving]
+    early += [Event("failed", one.name, reason=one.reason) for one in found.missing]
+    events: list[Event] = []
+    with Engine(settings) as engine, progress_bar("Processing", len(drops)) as step:
+
+        def tell(event: Event) -> None:
+            events.append(event)
+            step(event.name)
+            if as_json:
+                print_json(_event_facts(event))
+            elif not sys.stderr.isatty():
+                click.echo(_event_text(event))
+
+        for event in early:
+            tell(event)
+        if drops:
+            run_all(workspace, settings, drops, engine, RunLog(workspace, "run"), tell)
+        else:
+            publish(workspace)
+    if not files:
+        inbox.remove_empty_folders(workspace, older_than_s=0.0)
+    if not as_json:
+        _summarise(workspace, events, [f"{one.name}: {one.reason}" for one in found.ignored])
+    return _exit_code(events)
+
+
+def _settled(workspace: Workspace, settings: Settings, drops: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Wait as long as a fresh file needs to prove that it stands still; what still moves then is left."""
+    from dataclasses import replace
+
+    from processor import inbox
+
+    settling = inbox.Settling(replace(settings.inbox, patience_s=settings.inbox.settle_s))
+    ready, waiting = settling.split(drops)
+    deadline = time.monotonic() + settings.inbox.settle_s + 1.0
+    while time.monotonic() < deadline and any(not inbox.is_named_unfinished(drop) for drop in waiting):
+        time.sleep(min(0.2, settings.inbox.settle_s))
+        ready, waiting = settling.split(inbox.scan(workspace).drops)
+    return ready, waiting
+
+
+def _event_facts(event: Event) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return {key: value for key, value in asdict(event).items() if value is not None}
+
+
+def _event_text(event: Event) -> str:
+    text = f"{event.event:<10}{event.name}"
+    if event.track:
+        text += f" → {event.track}"
+    return text + (f" ({event.reason})" if event.reason else "")
+
+
+def _summarise(workspace: Workspace, events: Sequence[Event], ignored: Sequence[str]) -> None:
+    kinds = {
+        kind: [event for event in events if event.event == kind] for kind in ("stored", "duplicate", "failed", "left")
+    }
+    if not events:
+        click.echo(
+            f"The inbox {workspace.inbox} is empty: drop sound files into it, or name some: linernotes run song.wav"
+        )
+    elif sys.stderr.isatty():
+        shown = [
+            *kinds["stored"][:MAX_LISTED],
+            *kinds["duplicate"][:MAX_LISTED],
+            *kinds["failed"],
+            *kinds["left"],
+        ]
+        click.echo("\n".join(_event_text(event) for event in shown))
+        if len(shown) < len(events):
+            click.echo(f"… and {len(events) - len(shown)} more")
+    words = {"stored": "stored", "duplicate": "known already", "failed": "set aside", "left": "left in place"}
+    counts = ", ".join(f"{len(found)} {words[kind]}" for kind, found in kinds.items() if found)
+    if counts:
+        click.echo(counts)
+    if kinds["failed"]:
+        click.echo(f"Why files were set aside: {workspace.failed}")
+    for text in ignored:
+        click.echo(f"ignored   {text}")
+    click.echo(f"The site: {workspace.site / 'index.html'}")
+
+
+def _exit_code(events: Iterable[Event]) -> int:
+    kinds = [event.event for event in events]
+    done, aside = (
+        sum(kind in ("stored", "duplicate") for kind in kinds),
+        sum(kind in ("failed", "left") for kind in kinds),
+    )
+    if not aside:
+        return OK
+    return SET_ASIDE if done else NOTHING_DONE
+
+
+@click.command(epilog=examples("linernotes watch", "linernotes watch --home ~/Music/reports --workers 2"))
+@workers_option
+@home_option
+def watch(workers: int | None, home: str | None) -> None:
+    """Process whatever is dropped into the inbox, until Ctrl-C or SIGTERM."""
+    from processor.daemon import Daemon
+
+    workspace, settings = open_workspace(home, create=True, workers=workers)
+    is_terminal = sys.stderr.isatty()
+    last = ""
+
+    def tell(text: str) -> None:
+        nonlocal last
+        if is_terminal:
+            width = max(20, os.get_terminal_size(sys.stderr.fileno()).columns - 1)
+            click.echo("\r\x1b[K" + text[:width], nl=False, err=True)
+        elif text.partition(" ")[2] != last:
+            last = text.partition(" ")[2]
+            click.echo(text, err=True)
+
+    Daemon(workspace, settings, tell).run()
+    click.echo(("\n" if is_terminal else "") + "Stopped.", err=True)
+
+
+@click.command(epilog=examples("linernotes demo", "linernotes demo --home /tmp/demo"))
+@home_option
+def demo(home: str | None) -> int:
+    """Synthesise three short pieces, process them and show where their reports are."""
+    import tempfile
+
+    from processor.demo import write_pieces
+
+    workspace, settings = open_workspace(home or DEMO_FOLDER, create=True)
+    click.echo("Synthesising three short pieces …", err=True)
+    with tempfile.TemporaryDirectory(prefix="linernotes-demo-") as folder:
+        code = _run(workspace, settings, write_pieces(Path(folder)), as_json=False)
+    where = f"--home {_shell_word(workspace.home)}"
+    click.echo("\nThree things to try next:")
+    click.echo(f"  open the site:     {workspace.site / 'index.html'}")
+    click.echo(
+        f'  ask the catalogue: linernotes query {where} "SELECT title, integrated_lufs, clipped_samples FROM tracks"'
+    )
+    click.echo(f"  drop your own:     linernotes run {where} YOUR-SONG.wav")
+    return code
+
+
+def _shell_word(path: Path) -> str:
+    import shlex
+
+    return shlex.quote(str(path))
+
+
+@click.command(epilog=examples("linernotes rebuild", "rm -r site library/catalogue.duckdb && linernotes rebuild"))
+@home_option
+@json_option
+def rebuild(home: str | None, as_json: bool) -> int:
+    """Make the catalogue and the site anew from the library's folders."""
+    from processor import inbox
+    from processor.pipeline import publish
+
+    workspace, _ = open_workspace(home)
+    workspace.create()
+    inbox.sweep(workspace)
+    changes = publish(workspace, rebuild=True, progress=counting("Rebuilding"))
+    for problem in changes.problems:
+        click.echo(f"left out  {problem}", err=True)
+    count = len(changes.all_tracks) - len(changes.problems)
+    if as_json:
+        print_json({"tracks": count, "left_out": changes.problems})
+    else:
+        click.echo(f"{count} tracks in {workspace.catalogue}\nThe site: {workspace.site / 'index.html'}")
+    return SET_ASIDE if changes.problems else OK
+
+
+@click.command(epilog=examples("linernotes refresh --dry-run", "linernotes refresh --workers 4"))
+@click.option("--dry-run", is_flag=True, help="Only say what would be analysed again.")
+@workers_option
+@home_option
+@json_option
+def refresh(dry_run: bool, workers: int | None, home: str | None, as_json: bool) -> int:
+    """Analyse again what a newer version or a person's word made stale, and report what changed."""
+    from processor.pipeline import stale_tracks
+
+    workspace, settings = open_workspace(home, workers=workers)
+    stale, problems = stale_tracks(workspace, settings)
+    for problem in problems:
+        click.echo(f"left out  {problem}", err=True)
+    failed = [] if dry_run else _refresh(workspace, settings, stale)
+    keys = sum(len(one.names) for one in stale)
+    if as_json:
+        for one in stale:
+            print_json({"track": one.track.id, "keys": one.names, "failed": one.track.id in failed})
+    elif not stale:
+        click.echo("Everything is up to date.")
+    else:
+        click.echo(f"{keys} keys {'would change' if dry_run else 'changed'} in {len(stale)} tracks: here they are")
+        for one in stale:
+            click.echo(f"  {one.track.id}: {', '.join(one.names)}" + ("  (failed)" if one.track.id in failed else ""))
+    if not failed and not problems:
+        return OK
+    return NOTHING_DONE if len(failed) == len(stale) and stale else SET_ASIDE
+
+
+def _refresh(workspace: Workspace, settings: Settings, stale: Sequence[Any]) -> list[str]:
+    """Run it; return the ids of tracks that failed."""
+    from processor.engine import Engine
+    from processor.pipeline import RunLog, publish
+    from processor.pipeline import refresh as refresh_tracks
+
+    if not stale:
+        return []
+    failed, log = [], RunLog(workspace, "refresh")
+    with Engine(settings) as engine, progress_bar("Refreshing", len(stale)) as step:
+        for one, event in refresh_tracks(workspace, settings, stale, engine):
+            log.write(event)
+            step(event.name)
+            if event.event == "failed":
+                failed.append(one.track.id)
+                click.echo(f"{one.track.id}: {event.reason}", err=True)
+    log.close()
+    publish(workspace)
+    return failed
+
+
+@click.command(
+    "set",
+    epilog=examples(
+        "linernotes set morning-tape rating=4 genre='lo-fi'",
+        "linernotes set 1a2b3c4d title='Morning Tape (Radio Edit)'",
+        "linernotes set morning-tape note=   # takes the note back",
+    ),
+)
+@click.argument("track")
+@click.argument("words", nargs=-1, required=True, metavar="FIELD=VALUE…")
+@home_option
+@json_option
+def set_words(track: str, words: tuple[str, ...], home: str | None, as_json: bool) -> None:
+    """Say something of a track: title, artist, album, genre, collection, rating (0–5), note, or an analyser's field.
+
+    Your words are kept apart from what was measured, in person.json, and survive every analysis. TRACK is a track's
+    id, or the beginning of its id or of its hash. An empty value takes a word back.
+    """
+    from processor import library, person
+    from processor.pipeline import publish, stale_tracks
+
+    workspace, settings = open_workspace(home)
+    chosen = library.resolve(workspace, track)
+    with workspace.write_lock():
+        said = person.merge(library.read_person(chosen), words)
+        library.write_person(chosen, said)
+    stale, _ = stale_tracks(workspace, settings, chosen)
+    _refresh(workspace, settings, stale)
+    publish(workspace)
+    if as_json:
+        print_json({"track": chosen.id, "person": said})
+    else:
+        click.echo(chosen.id)
+        for name, value in said.items():
+            click.echo(f"  {name} = {value}")

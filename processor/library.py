@@ -1,0 +1,261 @@
+"""The library: one folder a thing, `library/YYYY/MM/DD/<slug>-<hash8>/`, which is the truth of all we keep.
+
+A track's folder holds the source bytes untouched, `record.json` and perhaps `arrays.npz` (analysis), `drops.jsonl`
+(when and as what it arrived, once for each drop) and perhaps `person.json` (what a person said of it).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from processor import record as records
+from processor.errors import RecordError, WorkspaceError, WrongUsage
+from processor.files import append_line, fsync_folder, printable, safe_suffix, slug, write_atomically
+from processor.record import JSON, Record
+from processor.workspace import Workspace
+
+PERSON_NAME = "person.json"
+DROPS_NAME = "drops.jsonl"
+_OURS = {records.RECORD_NAME, records.ARRAYS_NAME, PERSON_NAME, DROPS_NAME, "report.md"}
+_FOLDER_NAME = re.compile(r"[a-z0-9-]{1,60}-[0-9a-f]{8,64}")
+
+
+@dataclass(frozen=True)
+class Track:
+    """One thing in the library, known by its folder."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """Name of its folder: `<slug>-<hash8>`."""
+        return self.folder.name
+
+    @property
+    def short_hash(self) -> str:
+        """First digits of the SHA-256 of its source."""
+        return self.id.rsplit("-", 1)[1]
+
+    @cached_property
+    def added(self) -> date:
+        """Day on which it was stored."""
+        year, month, day = self.folder.parts[-4:-1]
+        return date(int(year), int(month), int(day))
+
+    @property
+    def source(self) -> Path | None:
+        """The file as it was dropped, or None if a person took it away."""
+        files = (
+            path
+            for path in self.folder.iterdir()
+            if path.is_file() and path.name not in _OURS and not path.name.startswith(".")
+        )
+        return next(iter(sorted(files)), None)
+
+    @property
+    def signature(self) -> str:
+        """Changes whenever one of the files that a page or the catalogue shows changes."""
+        parts = []
+        for name in (records.RECORD_NAME, PERSON_NAME, DROPS_NAME):
+            try:
+                status = (self.folder / name).stat()
+                parts.append(f"{status.st_mtime_ns}:{status.st_size}")
+            except OSError:
+                parts.append("-")
+        return " ".join([str(self.folder.parent), *parts])
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One drop of a file: when, under which name, and what tells it from another drop of the same bytes."""
+
+    at: str
+    path: str
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+def tracks(workspace: Workspace) -> list[Track]:
+    """All things in the library, oldest day first."""
+    return list(_walk(workspace.library))
+
+
+def _walk(library: Path) -> Iterator[Track]:
+    for year in _numbered(library, 4):
+        for month in _numbered(year, 2):
+            for day in _numbered(month, 2):
+                with os.scandir(day) as entries:
+                    names = sorted(entry.name for entry in entries if _FOLDER_NAME.fullmatch(entry.name))
+                yield from (Track(day / name) for name in names)
+
+
+def _numbered(folder: Path, digits: int) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if len(entry.name) == digits and entry.name.isdigit()]
+    except OSError:
+        return []
+    return [folder / name for name in sorted(names)]
+
+
+def find(workspace: Workspace, sha256: str) -> Track | None:
+    """The track with this content, if the library has it."""
+    for track in tracks(workspace):
+        if sha256.startswith(track.short_hash) and content_hash(track) == sha256:
+            return track
+    return None
+
+
+def content_hash(track: Track) -> str | None:
+    """The SHA-256 that its record names, or None if the record cannot be read."""
+    try:
+        found = json.loads((track.folder / records.RECORD_NAME).read_bytes())["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def resolve(workspace: Workspace, words: str) -> Track:
+    """The one track that a person means by its id, the beginning of its id or of its hash.
+
+    Raises:
+        WrongUsage: none or several fit; the message lists some.
+    """
+    every = tracks(workspace)
+    exact = [track for track in every if track.id == words]
+    hits = exact or [t for t in every if t.id.startswith(words) or (len(words) >= 4 and t.short_hash.startswith(words))]
+    if len(hits) == 1:
+        return hits[0]
+    if not hits:
+        raise WrongUsage(f"No track is called {words!r}. `linernotes query 'SELECT track FROM tracks'` lists them.")
+    some = ", ".join(track.id for track in hits[:5]) + (" …" if len(hits) > 5 else "")
+    raise WrongUsage(f"{words!r} fits {len(hits)} tracks: {some}. Say more of the name.")
+
+
+def fill_folder(folder: Path, record: Record, arrival: Arrival) -> None:
+    """Put what we write beside a source that stands in `folder` already."""
+    append_line(folder / DROPS_NAME, json.dumps(asdict(arrival)))
+    records.write(record, folder)
+
+
+def place(workspace: Workspace, staged: Path, name: str, sha256: str) -> Track:
+    """Move a finished folder to its place by one rename, durably.
+
+    Args:
+        workspace: where.
+        staged: a folder on the library's file system, complete.
+        name: name of the dropped file, of which the slug is made.
+        sha256: hash of the source.
+    """
+    day = workspace.library / datetime.now().astimezone().strftime("%Y/%m/%d")
+    day.mkdir(parents=True, exist_ok=True)
+    for digits in (8, 16, 64):
+        target = day / f"{slug(Path(name).stem)}-{sha256[:digits]}"
+        if not target.exists():
+            break
+    staged.rename(target)
+    for folder in (day, day.parent, day.parent.parent, workspace.library):
+        fsync_folder(folder)
+    return Track(target)
+
+
+def source_name(name: str) -> str:
+    """File name under which a dropped file is kept: its slug and its suffix, so that no name can do harm."""
+    kept = f"{slug(Path(name).stem)}{safe_suffix(name)}"
+    return f"source-{kept}" if kept in _OURS else kept
+
+
+def note_arrival(track: Track, arrival: Arrival) -> bool:
+    """Record another drop of a known track; False if this very drop was recorded before (a crash came between)."""
+    known = [(a.path, a.size, a.mtime_ns, a.ctime_ns) for a in arrivals(track)]
+    if (arrival.path, arrival.size, arrival.mtime_ns, arrival.ctime_ns) in known:
+        return False
+    append_line(track.folder / DROPS_NAME, json.dumps(asdict(arrival)))
+    return True
+
+
+def arrivals(track: Track) -> list[Arrival]:
+    """Every drop of this content, first to last; torn or foreign lines are passed over."""
+    try:
+        lines = (track.folder / DROPS_NAME).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            found.append(Arrival(**json.loads(line)))
+        except (ValueError, TypeError):
+            continue
+    return found
+
+
+def collection(arrival: Arrival) -> str | None:
+    """The sub-folder of the inbox that it was dropped in, or None."""
+    parent = arrival.path.rpartition("/")[0]
+    return parent or None
+
+
+def read_person(track: Track) -> dict[str, JSON]:
+    """What a person said of a track: field → value; empty if nothing.
+
+    Raises:
+        RecordError: the file is there but is not a JSON object.
+    """
+    path = track.folder / PERSON_NAME
+    try:
+        said = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{path} is not JSON ({error}); mend it by hand or delete it.") from error
+    if not isinstance(said, dict):
+        raise RecordError(f"{path} is not a JSON object; mend it by hand or delete it.")
+    return said
+
+
+def write_person(track: Track, said: Mapping[str, JSON]) -> None:
+    """Keep what a person said; analysis never writes this file."""
+    path = track.folder / PERSON_NAME
+    if said:
+        write_atomically(path, json.dumps(dict(said), indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    else:
+        path.unlink(missing_ok=True)
+
+
+def known_words(said: Mapping[str, JSON]) -> dict[str, dict[str, JSON]]:
+    """A person's words about analysers' fields: `{"beats.tempo_bpm": 174}` → `{"beats": {"tempo_bpm": 174}}`."""
+    known: dict[str, dict[str, JSON]] = {}
+    for field, value in said.items():
+        analyser, dot, name = field.partition(".")
+        if dot:
+            known.setdefault(analyser, {})[name] = value
+    return known
+
+
+def title_of(name: str, metadata: Any, said: Mapping[str, JSON]) -> str:
+    """What to call a track: a person's word, else the tag, else the file's name."""
+    tagged = getattr(metadata, "title", None)
+    return printable(str(said.get("title") or tagged or Path(name).stem or name))
+
+
+def free_bytes(workspace: Workspace) -> int:
+    """Room left on the library's disk.
+
+    Raises:
+        WorkspaceError: the library cannot be reached.
+    """
+    import shutil
+
+    try:
+        return shutil.disk_usage(workspace.library).free
+    except OSError as error:
+        raise WorkspaceError(f"The library {workspace.library} cannot be reached: {error.strerror}.") from error

@@ -1,0 +1,373 @@
+"""The whole story on one screen: claim → identify → analyse → store → publish.
+
+`process` takes drops and tells what became of each as an `Event`. All it changes, it changes in steps that can be
+repeated: killed anywhere, the next start finishes or redoes the step, and nothing is lost or there twice.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from time import monotonic, perf_counter, time
+
+from processor import catalogue, inbox, library
+from processor.analysis import all_analysers, result_types
+from processor.audio import DECODER_VERSION
+from processor.catalogue import Changes
+from processor.config import Settings
+from processor.engine import Done, Engine, Job
+from processor.errors import AudioError, LinerNotesError, RecordError, TooLarge, WorkspaceError
+from processor.files import append_line
+from processor.graph import Outcome, plan_keys
+from processor.inbox import Claim, Drop
+from processor.library import Track
+from processor.record import Record, read, write
+from processor.site import pages
+from processor.workspace import Workspace
+
+PUBLISH_EVERY_S = 5.0
+# No room, no right to write: nothing is wrong with the file, and the next one will fare no better.
+_WORKSPACE_ERRNOS = {errno.ENOSPC, errno.EROFS, errno.EDQUOT}
+
+
+@dataclass(frozen=True)
+class Event:
+    """What became of one drop or one track.
+
+    Attributes:
+        event: "stored", "duplicate", "failed" (set aside), "left" (still in the inbox), "refreshed".
+        name: the drop's name.
+        track: id of the track that it became or was already.
+        reason: why it failed or was left.
+        seconds: seconds by stage.
+    """
+
+    event: str
+    name: str
+    track: str | None = None
+    reason: str | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class RunLog:
+    """One run's file below `library/runs/`: a line an event, written as it happens."""
+
+    def __init__(self, workspace: Workspace, command: str) -> None:
+        started = datetime.now().astimezone()
+        self._path = workspace.runs / f"{started:%Y-%m-%dT%H-%M-%S}-{os.getpid()}.jsonl"
+        self._command = command
+        self._is_open = False
+
+    def write(self, event: Event) -> None:
+        """Append an event; the first one opens the log, so that a run that does nothing leaves none."""
+        if not self._is_open:
+            self._is_open = True
+            self._append({"event": "started", "name": self._command})
+        self._append({key: value for key, value in asdict(event).items() if value})
+
+    def close(self) -> None:
+        """Note the end of the run."""
+        if self._is_open:
+            self._append({"event": "ended", "name": self._command})
+
+    def _append(self, facts: dict[str, object]) -> None:
+        at = datetime.now().astimezone().isoformat(timespec="milliseconds")
+        append_line(self._path, json.dumps({"at": at, **facts}))
+
+
+def job_for(claim: Claim, settings: Settings) -> Job:
+    """The analysis of a claimed file."""
+    return Job(claim.source, claim.sha256, settings.limits, settings.analysers.off)
+
+
+def process(
+    workspace: Workspace,
+    settings: Settings,
+    drops: Iterable[Drop],
+    engine: Engine,
+    *,
+    patience_s: float = 0.0,
+) -> Iterator[Event]:
+    """Process drops and yield what became of each, in the order in which they are done.
+
+    Args:
+        workspace: where.
+        settings: its settings.
+        drops: complete files.
+        engine: what analyses them.
+        patience_s: a file that is younger and turns out unreadable or cut off is left alone: more may be coming.
+
+    Raises:
+        WorkspaceError: the library cannot be written (disk full, read-only). What was done stays; the rest is
+            still in the inbox.
+    """
+    known = {track.short_hash[:8]: track for track in library.tracks(workspace)}
+    with ExitStack() as everything:
+        held: dict[Path, _Held] = {}
+        settle = partial(_settle, workspace, held, engine, known, patience_s)
+        for drop in drops:
+            while engine.waiting > engine.workers:
+                yield from settle()
+            start = perf_counter()
+            hold = everything.enter_context(ExitStack())
+            taken = _take(workspace, settings, drop, hold, known)
+            if isinstance(taken, Claim):
+                held[taken.source] = _Held(taken, hold, perf_counter() - start)
+                engine.submit(job_for(taken, settings))
+            else:
+                hold.close()
+                if taken is not None:
+                    yield taken
+        while engine.waiting:
+            yield from settle()
+
+
+def _take(
+    workspace: Workspace, settings: Settings, drop: Drop, hold: ExitStack, known: dict[str, Track]
+) -> Claim | Event | None:
+    """Claim a drop; or say what became of it at once; or None if another process has it."""
+    try:
+        if drop.size > settings.limits.file_bytes:
+            limit = settings.limits.file_bytes / 1e9
+            raise TooLarge(f"The file has {drop.size / 1e9:.2f} GB; the limit is {limit:.2f} GB (limits.file_bytes).")
+        claim = hold.enter_context(inbox.claim(workspace, drop))
+    except LinerNotesError as error:
+        return _set_aside(workspace, drop, error, None)
+    except OSError as error:
+        _raise_if_workspace(error, workspace)
+        return Event("left", drop.name, reason=f"it cannot be read: {error.strerror}")
+    if claim is None:
+        return None
+    twin = known.get(claim.sha256[:8])
+    if twin is None or library.content_hash(twin) != claim.sha256:
+        return claim
+    return _note_duplicate(twin, claim)
+
+
+def _note_duplicate(track: Track, claim: Claim) -> Event:
+    is_another = library.note_arrival(track, claim.drop.arrival())
+    reason = inbox.leave(claim.drop)
+    return Event("duplicate" if is_another else "stored", claim.drop.name, track.id, reason)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A claim that is being analysed, what releases it, and the seconds that claiming took."""
+
+    claim: Claim
+    hold: ExitStack
+    seconds: float
+
+
+def _settle(
+    workspace: Workspace, held: dict[Path, _Held], engine: Engine, known: dict[str, Track], patience_s: float
+) -> Iterator[Event]:
+    """Wait for analyses and store, or set aside, what has come back."""
+    for done in engine.next_done():
+        one = held.pop(done.job.path)
+        with one.hold:
+            if _may_grow(one.claim.drop, done, patience_s):
+                event = Event("left", one.claim.drop.name, reason="it looks unfinished; it is looked at again later")
+            elif done.outcome is None:
+                event = _set_aside(workspace, one.claim.drop, done.error, one.claim.source)
+            else:
+                event = _finish(workspace, one, done.outcome, known)
+        yield event
+
+
+def _may_grow(drop: Drop, done: Done, patience_s: float) -> bool:
+    """Whether a file that came out unreadable or cut off is so young that the rest may still be on its way."""
+    source = done.outcome.results.get("source") if done.outcome else None
+    is_doubtful = isinstance(done.error, AudioError) or (source is not None and source.partial)
+    return drop.is_ours and is_doubtful and time() - drop.mtime_ns / 1e9 < patience_s
+
+
+def _finish(workspace: Workspace, one: _Held, outcome: Outcome, known: dict[str, Track]) -> Event:
+    claim, seconds = one.claim, {"claim": one.seconds, **outcome.seconds}
+    start = perf_counter()
+    try:
+        track, is_new = store(workspace, claim, outcome)
+    except OSError as error:
+        _raise_if_workspace(error, workspace)
+        raise
+    known[track.short_hash[:8]] = track
+    reason = inbox.leave(claim.drop)
+    seconds["store"] = perf_counter() - start
+    return Event("stored" if is_new else "duplicate", claim.drop.name, track.id, reason, _rounded(seconds))
+
+
+def _rounded(seconds: dict[str, float]) -> dict[str, float]:
+    return {stage: round(value, 4) for stage, value in seconds.items()}
+
+
+def store(workspace: Workspace, claim: Claim, outcome: Outcome) -> tuple[Track, bool]:
+    """Put a claimed and analysed file into the library; the track, and whether it is new there."""
+    name = claim.drop.name.rpartition("/")[2]
+    found = Record("track", claim.sha256, name, outcome.results, outcome.keys, outcome.failures)
+    arrival = claim.drop.arrival()
+    library.fill_folder(claim.folder, found, arrival)
+    with workspace.write_lock():
+        twin = library.find(workspace, claim.sha256)
+        if twin is not None:  # another process was faster
+            return twin, not library.note_arrival(twin, arrival)
+        return library.place(workspace, claim.folder, name, claim.sha256), True
+
+
+def _set_aside(workspace: Workspace, drop: Drop, error: LinerNotesError | None, copy: Path | None) -> Event:
+    try:
+        inbox.set_aside(workspace, drop, str(error), copy)
+    except OSError as trouble:
+        _raise_if_workspace(trouble, workspace)
+        return Event("left", drop.name, reason=f"{error} It cannot be moved to failed/ either: {trouble.strerror}")
+    return Event("failed", drop.name, reason=str(error))
+
+
+def _raise_if_workspace(error: OSError, workspace: Workspace) -> None:
+    if error.errno in _WORKSPACE_ERRNOS:
+        raise WorkspaceError(
+            f"The library {workspace.library} cannot be written: {error.strerror}. "
+            "Nothing is lost: what is not done yet is still where it was. Make room, then run again."
+        ) from error
+
+
+def publish(workspace: Workspace, *, rebuild: bool = False, progress: catalogue.Progress | None = None) -> Changes:
+    """Bring the catalogue and the pages in line with the library's folders.
+
+    Args:
+        workspace: where.
+        rebuild: make both anew instead of only what changed.
+        progress: told of tracks read and of pages written.
+
+    Raises:
+        WorkspaceError: they cannot be written.
+    """
+    try:
+        with workspace.write_lock():
+            if rebuild:
+                catalogue.discard(workspace.state / catalogue.PRIVATE_NAME)
+                pages.forget(workspace)
+            with catalogue.opened(workspace) as connection:
+                changes = catalogue.synchronise(workspace, connection, progress)
+                if changes.changed or changes.removed or not workspace.catalogue.is_file():
+                    catalogue.publish_snapshot(workspace, connection)
+                pages.publish(
+                    workspace,
+                    connection,
+                    changes.all_tracks,
+                    inbox.failures(workspace),
+                    inbox.scan(workspace).ignored,
+                    progress,
+                )
+            return changes
+    except OSError as error:
+        _raise_if_workspace(error, workspace)
+        raise WorkspaceError(
+            f"Publishing failed: {error}. The folders are sound; `linernotes rebuild` makes the rest anew."
+        ) from error
+
+
+def run_all(
+    workspace: Workspace,
+    settings: Settings,
+    drops: Iterable[Drop],
+    engine: Engine,
+    log: RunLog,
+    tell: Callable[[Event], None],
+) -> None:
+    """Process drops, log and tell each event, and publish every few seconds and at the end."""
+    published = monotonic()
+    try:
+        for event in process(workspace, settings, drops, engine):
+            log.write(event)
+            tell(event)
+            if monotonic() - published > PUBLISH_EVERY_S:
+                publish(workspace)
+                published = monotonic()
+    finally:
+        log.close()
+        publish(workspace)
+
+
+@dataclass(frozen=True)
+class Stale:
+    """A track whose record is not what analysing it now would give.
+
+    Attributes:
+        track: the track.
+        record: its record.
+        keys: the keys that its results would have.
+    """
+
+    track: Track
+    record: Record
+    keys: dict[str, str]
+
+    @property
+    def names(self) -> list[str]:
+        """Analysers that have to run, or whose results have to go."""
+        every = {**self.record.keys, **self.keys}
+        return [name for name in every if self.record.keys.get(name) != self.keys.get(name)]
+
+
+def stale_tracks(workspace: Workspace, settings: Settings, only: Track | None = None) -> tuple[list[Stale], list[str]]:
+    """Tracks that `refresh` would touch, and records that cannot be read."""
+    kept = {name for name, one in all_analysers().items() if one.keep}
+    found, problems = [], []
+    for track in [only] if only is not None else library.tracks(workspace):
+        try:
+            record = read(track.folder, result_types())
+            said = library.known_words(library.read_person(track))
+        except RecordError as error:
+            problems.append(str(error))
+            continue
+        keys = plan_keys(all_analysers(), f"{record.sha256}:{DECODER_VERSION}", said, settings.analysers.off)
+        stale = Stale(track, record, {name: key for name, key in keys.items() if name in kept})
+        if stale.names:
+            found.append(stale)
+    return found, problems
+
+
+def refresh(
+    workspace: Workspace, settings: Settings, stale: Iterable[Stale], engine: Engine
+) -> Iterator[tuple[Stale, Event]]:
+    """Analyse again what a new version or a person's word made stale, and rewrite the records."""
+    todo: dict[Path, Stale] = {}
+    for one in stale:
+        source = one.track.source
+        if source is None:
+            yield (
+                one,
+                Event("failed", one.record.name, one.track.id, "its source file is gone from the library"),
+            )
+            continue
+        known = library.known_words(library.read_person(one.track))
+        previous = Outcome(dict(one.record.results), dict(one.record.failures), dict(one.record.keys))
+        todo[source] = one
+        engine.submit(Job(source, one.record.sha256, settings.limits, settings.analysers.off, known, previous))
+    for done in engine.drain():
+        one = todo[done.job.path]
+        if done.outcome is None:
+            yield (
+                one,
+                Event("failed", one.record.name, one.track.id, f"{done.error} Its record stays as it was."),
+            )
+            continue
+        outcome = done.outcome
+        renewed = Record(
+            one.record.kind,
+            one.record.sha256,
+            one.record.name,
+            outcome.results,
+            outcome.keys,
+            outcome.failures,
+        )
+        with workspace.write_lock():
+            write(renewed, one.track.folder)
+        yield one, Event("refreshed", one.record.name, one.track.id, seconds=_rounded(outcome.seconds))

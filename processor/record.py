@@ -1,0 +1,275 @@
+"""A record: all results of one track, each with its key and, where there is none, the reason.
+
+It is the only thing passed on: the page, the catalogue and later analyses read it. On disk it is `record.json`, at
+most 64 KB, with long curves beside it in `arrays.npz`. It holds no times and no paths, so the same file gives the
+same bytes whenever and wherever it is analysed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from processor.errors import RecordError, RecordTooNew
+from processor.files import write_atomically
+from processor.quantities import Column, columns
+
+RECORD_NAME = "record.json"
+ARRAYS_NAME = "arrays.npz"
+SCHEMA = 1
+MAX_JSON_BYTES = 64 * 1024
+MAX_INLINE_VALUES = 512
+# A millionth of a dB, LU or second is below anything that is measured here, and hides the last bit of different CPUs.
+DECIMALS = 6
+
+JSON = Any
+Results = Mapping[str, Any]
+
+# What turns a record of schema n into one of schema n + 1.
+UPGRADES: dict[int, Callable[[dict[str, JSON]], dict[str, JSON]]] = {}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an analyser has no result.
+
+    Attributes:
+        kind: "failed" when it raised, "skipped" when something that it needs was missing.
+        reason: one sentence for a person.
+    """
+
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that is known about one track from its sound alone.
+
+    Attributes:
+        kind: "track".
+        sha256: hash of the source file's bytes.
+        name: the file's name as it was dropped, made printable.
+        results: analyser name → its result.
+        keys: analyser name → key of the inputs and version that gave the result or the failure.
+        failures: analyser name → why it has no result.
+    """
+
+    kind: str
+    sha256: str
+    name: str
+    results: Results = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
+    failures: Mapping[str, Failure] = field(default_factory=dict)
+
+
+def plain(result: Any) -> dict[str, JSON]:
+    """A result as JSON values: floats rounded, arrays as lists, what is not a number as null."""
+    return {column.name: _plain(getattr(result, column.name)) for column in columns(type(result))}
+
+
+def _plain(value: Any) -> JSON:
+    if isinstance(value, np.ndarray):
+        return [_plain(item) for item in value.tolist()]
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (bool, int, str)) or value is None:
+        return value
+    number = float(value)
+    return round(number, DECIMALS) + 0.0 if math.isfinite(number) else None
+
+
+def to_bytes(record: Record) -> tuple[bytes, bytes | None]:
+    """The record as `record.json` and, where it has long curves, `arrays.npz`."""
+    results = {name: plain(result) for name, result in record.results.items()}
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    for path in _curves(record.results):
+        if path.size > MAX_INLINE_VALUES:
+            _move_out(results, arrays, path)
+    content = _dump(record, results)
+    for path in sorted(_curves(record.results), key=lambda p: -p.size):
+        if len(content) <= MAX_JSON_BYTES:
+            break
+        if path.label not in arrays:
+            _move_out(results, arrays, path)
+            content = _dump(record, results)
+    if len(content) > MAX_JSON_BYTES:
+        raise RecordError(f"The record would have {len(content)} bytes; at most {MAX_JSON_BYTES} are allowed.")
+    return content, _pack(arrays) if arrays else None
+
+
+@dataclass(frozen=True)
+class _Curve:
+    analyser: str
+    column: str
+    array: np.ndarray[Any, Any]
+
+    @property
+    def label(self) -> str:
+        return f"{self.analyser}.{self.column}"
+
+    @property
+    def size(self) -> int:
+        return int(self.array.size)
+
+
+def _curves(results: Results) -> list[_Curve]:
+    return [
+        _Curve(name, column.name, value)
+        for name, result in results.items()
+        for column in columns(type(result))
+        if isinstance(value := getattr(result, column.name), np.ndarray)
+    ]
+
+
+def _move_out(results: dict[str, dict[str, JSON]], arrays: dict[str, np.ndarray[Any, Any]], curve: _Curve) -> None:
+    results[curve.analyser][curve.column] = {"array": curve.label}
+    arrays[curve.label] = np.round(curve.array, DECIMALS)
+
+
+def _dump(record: Record, results: dict[str, dict[str, JSON]]) -> bytes:
+    tree = {
+        "schema": SCHEMA,
+        "kind": record.kind,
+        "sha256": record.sha256,
+        "name": record.name,
+        "results": results,
+        "keys": dict(record.keys),
+        "failures": {name: {"kind": f.kind, "reason": f.reason} for name, f in record.failures.items()},
+    }
+    return (json.dumps(tree, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _pack(arrays: Mapping[str, np.ndarray[Any, Any]]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def write(record: Record, folder: Path) -> None:
+    """Write a record's files. The arrays come first, so that a record never points at some that are not there."""
+    content, arrays = to_bytes(record)
+    if arrays is not None:
+        write_atomically(folder / ARRAYS_NAME, arrays)
+    write_atomically(folder / RECORD_NAME, content)
+    if arrays is None:
+        (folder / ARRAYS_NAME).unlink(missing_ok=True)
+
+
+def read(folder: Path, types: Mapping[str, type], *, curves: bool = True) -> Record:
+    """Read the record in `folder`.
+
+    A result that no longer fits its class (an analyser was changed or removed) is left out together with its key,
+    which makes `refresh` compute it again.
+
+    Args:
+        folder: one track's folder.
+        types: analyser name → result class.
+        curves: read `arrays.npz` too; without it, long curves are empty.
+
+    Raises:
+        RecordTooNew: written by a newer Liner Notes.
+        RecordError: missing, or not a record.
+    """
+    path = folder / RECORD_NAME
+    try:
+        tree = upgrade(json.loads(path.read_bytes()))
+        arrays = _unpack(folder / ARRAYS_NAME) if curves else {}
+        return _from_tree(tree, arrays, types)
+    except RecordError as error:
+        raise type(error)(f"{path}: {error}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RecordError(f"{path} is not a record ({type(error).__name__}: {error}).") from error
+
+
+def _unpack(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    if not path.is_file():
+        return {}
+    with np.load(path, allow_pickle=False) as archive:
+        return dict(archive.items())
+
+
+def upgrade(tree: JSON) -> dict[str, JSON]:
+    """Bring a record of an older schema to the present one.
+
+    Raises:
+        RecordTooNew: its schema is newer than ours.
+        RecordError: it has no schema.
+    """
+    if not isinstance(tree, dict) or not isinstance(tree.get("schema"), int) or tree["schema"] < 1:
+        raise RecordError("there is no schema number")
+    if tree["schema"] > SCHEMA:
+        raise RecordTooNew(f"its schema is {tree['schema']}, and this Liner Notes knows {SCHEMA}: install a newer one")
+    while tree["schema"] < SCHEMA:
+        tree = {**UPGRADES[tree["schema"]](tree), "schema": tree["schema"] + 1}
+    return tree
+
+
+def _from_tree(tree: dict[str, JSON], arrays: Mapping[str, np.ndarray[Any, Any]], types: Mapping[str, type]) -> Record:
+    results = {}
+    for name, values in tree["results"].items():
+        if name in types:
+            try:
+                results[name] = result_from(types[name], values, arrays)
+            except (ValueError, KeyError, TypeError):
+                continue
+    failures = {name: Failure(str(f["kind"]), str(f["reason"])) for name, f in tree["failures"].items() if name in types}
+    keys = {name: str(key) for name, key in tree["keys"].items() if name in results or name in failures}
+    return Record(str(tree["kind"]), str(tree["sha256"]), str(tree["name"]), results, keys, failures)
+
+
+def result_from(result_type: type, values: Mapping[str, JSON], arrays: Mapping[str, np.ndarray[Any, Any]] | None = None) -> Any:
+    """Build a result from JSON values.
+
+    Raises:
+        KeyError: a field is missing, or its array is.
+        TypeError: a value has the wrong type, or a field is unknown.
+    """
+    declared = columns(result_type)
+    unknown = set(values) - {column.name for column in declared}
+    if unknown:
+        raise TypeError(f"{result_type.__name__} has no field {sorted(unknown)[0]}")
+    return result_type(**{column.name: _field_from(column, values[column.name], arrays or {}) for column in declared})
+
+
+def plain_value(column: Column, value: JSON) -> JSON:
+    """Check one JSON value against a field's declaration and return it as it would be recorded.
+
+    Raises:
+        TypeError: it has the wrong type.
+    """
+    return _plain(_field_from(column, value, {}))
+
+
+def _field_from(column: Column, value: JSON, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Any:
+    if value is None:
+        if column.type is column.base_type:
+            raise TypeError(f"{column.name} cannot be None")
+        return None
+    if column.is_curve:
+        if isinstance(value, dict):
+            return arrays[value["array"]] if arrays else np.empty(0)
+        return np.array(value, dtype=np.float64)
+    return _value_from(column.base_type, value)
+
+
+def _value_from(kind: Any, value: JSON) -> Any:
+    if typing.get_origin(kind) is tuple:
+        item = typing.get_args(kind)[0]
+        return tuple(_value_from(item, part) for part in value)
+    options = typing.get_args(kind) or (kind,)
+    if value is None and type(None) in options:
+        return None
+    if float in options and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if type(value) in options:
+        return value
+    raise TypeError(f"{value!r} is not a {kind}")
