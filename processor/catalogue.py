@@ -35,7 +35,7 @@ from processor.quantities import Column, columns
 from processor.workspace import Workspace
 
 PRIVATE_NAME = "private.duckdb"
-LAYOUT = 1  # raised when the tables below change in a way that their columns do not show
+LAYOUT = 2  # raised when the tables below change in a way that their columns do not show
 
 Progress = Callable[[int, int], None]
 Row = dict[str, Any]
@@ -44,6 +44,7 @@ _BASE: dict[str, dict[str, tuple[str, str]]] = {
     "library": {
         "track": ("VARCHAR PRIMARY KEY", "Folder name: <slug>-<first digits of the hash>"),
         "added": ("DATE", "Day on which it was stored"),
+        "arrived": ("TIMESTAMP", "When it was first dropped, UTC"),
         "folder": ("VARCHAR", "Folder below library/"),
         "kind": ("VARCHAR", "track"),
         "sha256": ("VARCHAR", "SHA-256 of the source file"),
@@ -126,7 +127,9 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(str(path))
     except duckdb.Error as error:
         raise WorkspaceError(f"The catalogue {path} cannot be made: {error}") from error
+    connection.execute("BEGIN")  # two hundred commits would take half a second of a slow disk
     _create_tables(connection)
+    connection.execute("COMMIT")
     return connection
 
 
@@ -187,6 +190,8 @@ def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
             connection.execute(f'COMMENT ON COLUMN "{table}"."{name}" IS {_quoted(comment)}')
     connection.execute("CREATE TABLE _folders (name VARCHAR PRIMARY KEY, signature VARCHAR)")
     connection.execute("CREATE TABLE _meta (layout VARCHAR)")
+    connection.execute("CREATE TABLE _unpublished (what VARCHAR)")
+    connection.execute("INSERT INTO _unpublished VALUES ('everything')")
     _create_view(connection)
     connection.execute("INSERT INTO _meta VALUES (?)", [_layout_hash()])
 
@@ -248,13 +253,12 @@ def _add_rows(rows: dict[str, list[Row]], workspace: Workspace, track: Track) ->
     arrived = library.arrivals(track)
     collection = said.get("collection") or (library.collection(arrived[0]) if arrived else None)
     for name, result in found.results.items():
-        rows[name].append(
-            {"track": track.id} | {k: v for k, v in record.plain(result).items() if k in _table_columns(name)}
-        )
+        rows[name].append({"track": track.id} | record.plain(result, curves=False))
     rows["library"].append(
         {
             "track": track.id,
             "added": track.added.isoformat(),
+            "arrived": _utc(arrived[0].at) if arrived else f"{track.added.isoformat()}T00:00:00",
             "folder": track.folder.relative_to(workspace.library).as_posix(),
             "kind": found.kind,
             "sha256": found.sha256,
@@ -285,10 +289,6 @@ def _utc(at: object) -> str | None:
         return datetime.fromisoformat(str(at)).astimezone(UTC).replace(tzinfo=None).isoformat()
     except ValueError:
         return None
-
-
-def _table_columns(analyser: str) -> set[str]:
-    return {column.name for column in columns(result_types()[analyser]) if not column.is_curve}
 
 
 def _run_rows(rows: dict[str, list[Row]], workspace: Workspace, known: Mapping[str, str]) -> dict[str, str]:
@@ -332,6 +332,7 @@ def _write_rows(
             )
         folders = [{"name": name, "signature": signature} for name, signature in marks.items()]
         _insert(connection, "_folders", {"name": "VARCHAR", "signature": "VARCHAR"}, folders)
+        connection.execute("INSERT INTO _unpublished VALUES ('rows')")
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -340,19 +341,25 @@ def _write_rows(
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, kinds: Mapping[str, str], rows: Iterable[Row]) -> None:
     """Insert by way of a temporary JSON file: a hundred times faster than row by row, and no further library."""
-    lines = [json.dumps(row) for row in rows]
+    # Half a surrogate pair, which JSON may spell and UTF-8 may not, becomes a question mark.
+    lines = [json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") for row in rows]
     if not lines:
         return
     descriptor, name = tempfile.mkstemp(suffix=".ndjson")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write("\n".join(lines))
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(b"\n".join(lines))
         spec = ", ".join(f"'{column}': '{kind}'" for column, kind in kinds.items())
         names = ", ".join(f'"{column}"' for column in kinds)
         source = f"read_json(?, columns={{{spec}}}, format='newline_delimited', maximum_object_size=67108864)"
         connection.execute(f'INSERT INTO "{table}" ({names}) SELECT {names} FROM {source}', [name])
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def is_published(workspace: Workspace, connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the snapshot has all that the private database has; a crash may have come between the two."""
+    return workspace.catalogue.is_file() and not connection.execute("SELECT 1 FROM _unpublished LIMIT 1").fetchone()
 
 
 def publish_snapshot(workspace: Workspace, connection: duckdb.DuckDBPyConnection) -> None:
@@ -372,6 +379,7 @@ def publish_snapshot(workspace: Workspace, connection: duckdb.DuckDBPyConnection
         # A person who opened the old snapshot for writing may have left a log, which must not meet the new one.
         target.with_name(target.name + ".wal").unlink(missing_ok=True)
         upcoming.replace(target)
+        connection.execute("DELETE FROM _unpublished")
         fsync_folder(target.parent)
     except PermissionError:
         return  # Windows: somebody has it open; the next publish tries again

@@ -6,6 +6,7 @@ one: those are cited constants in the analyser's own file.
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -154,8 +155,8 @@ def _convert(default: Any, value: Any, where: str) -> Any:
             converted = type(default)(value)
             if isinstance(default, int) and float(value) != converted:
                 raise ValueError
-            if converted < 0:
+            if not 0 <= converted < math.inf:
                 raise ValueError
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise WrongUsage(f"{where}: {value!r} is not a {type(default).__name__} of zero or more") from error
     return converted

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes, and how much sound it says it holds.
+"""What a file is, by its first bytes.
 
 A name proves nothing: text called `song.mp3` can be a playlist that makes FFmpeg open other files. So the bytes
 decide, and FFmpeg is only ever allowed the demuxer that belongs to them.
@@ -7,7 +7,6 @@ decide, and FFmpeg is only ever allowed the demuxer that belongs to them.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -16,10 +15,11 @@ from processor.errors import NotAudio
 
 HEAD_BYTES = 4096
 MP3_SEARCH_BYTES = 1 << 17
-OGG_LAST_PAGE_BYTES = 1 << 17
+# So many MPEG frames in a row are no chance: one in 10^18 offsets of random bytes begins such a run.
+MP3_RUN_FRAMES = 4
 _ID3_HEADER_BYTES = 10
-# A tag with a cover, lyrics and every field of a tag editor has about a hundred frames.
-MAX_ID3_FRAMES = 2000
+# Some taggers put a new tag before the old one instead of replacing it.
+MAX_ID3_TAGS = 16
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Container:
     by_soundfile: bool = False
     states_length: bool = True
 
+    @property
+    def demuxer(self) -> str | None:
+        """The demuxer to use without looking, or None where FFmpeg has to choose."""
+        return None if self is AC3 else self.demuxers.partition(",")[0]
+
 
 WAV = Container("WAV", "wav", by_soundfile=True)
 W64 = Container("Wave64", "w64", by_soundfile=True)
@@ -50,6 +55,7 @@ OGG = Container("Ogg", "ogg")
 MP4 = Container("MP4/QuickTime", "mov")
 MATROSKA = Container("Matroska/WebM", "matroska,webm")
 ADTS = Container("AAC (ADTS)", "aac", states_length=False)
+AC3 = Container("AC-3", "ac3,eac3", states_length=False)
 
 # (offset, bytes, container), tried in order.
 _MAGIC: tuple[tuple[int, bytes, Container], ...] = (
@@ -74,7 +80,7 @@ _MAGIC: tuple[tuple[int, bytes, Container], ...] = (
     (0, b"TTA1", Container("True Audio", "tta")),
     (0, b"DSD ", Container("DSF", "dsf")),
     (0, b"\x00\x00\x01\xba", Container("MPEG-PS", "mpeg", states_length=False)),
-    (0, b"\x0b\x77", Container("AC-3", "ac3,eac3", states_length=False)),
+    (0, b"\x0b\x77", AC3),
 )
 _RIFF_LIKE = (b"RIFF", b"RF64", b"BW64", b"FORM")
 _MPEG_TS = Container("MPEG-TS", "mpegts", states_length=False)
@@ -87,13 +93,10 @@ def sniff(path: Path) -> Container:
         NotAudio: it is none that we know, or it is empty.
     """
     with path.open("rb") as file:
+        start = leading_tags_bytes(file)
         head = file.read(HEAD_BYTES)
         if not head:
-            raise NotAudio("The file is empty.")
-        skipped = id3_bytes(head)
-        if skipped:
-            file.seek(skipped)
-            head = file.read(HEAD_BYTES)
+            raise NotAudio("There is nothing in this file but a tag." if start else "The file is empty.")
         for offset, magic, container in _MAGIC:
             if head[offset : offset + len(magic)] == magic and (offset != 8 or head[:4] in _RIFF_LIKE):
                 return container
@@ -101,50 +104,41 @@ def sniff(path: Path) -> Container:
             return _MPEG_TS
         if _is_adts(head):
             return ADTS
-        file.seek(skipped)
+        file.seek(start)
         if first_mp3_frame(file.read(MP3_SEARCH_BYTES)) is not None:
             return MP3
     raise NotAudio("This is not a sound file of a kind that we know.")
 
 
-def id3_bytes(head: bytes) -> int:
-    """Length in bytes of the ID3v2 tag at the start of a file, header and footer included; 0 if there is none.
+def leading_tags_bytes(file: BinaryIO) -> int:
+    """Length in bytes of the ID3v2 tags at the start of a file, which is left standing behind them.
+
+    Nothing that decodes sound may see these tags: 200,000 frames in 4 MB keep FFmpeg and mpg123 busy for 40 s.
 
     Source: ID3v2.4 structure, section 3.1.
     """
+    start = 0
+    for _ in range(MAX_ID3_TAGS):
+        file.seek(start)
+        length = _id3_bytes(file.read(_ID3_HEADER_BYTES))
+        if not length:
+            break
+        start += length
+    file.seek(start)
+    return start
+
+
+def _id3_bytes(head: bytes) -> int:
+    """Length of the tag that begins with `head`, header and footer included; 0 if none does."""
     if len(head) < _ID3_HEADER_BYTES or head[:3] != b"ID3" or any(byte & 0x80 for byte in head[6:10]):
         return 0
-    size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
     footer = _ID3_HEADER_BYTES if head[5] & 0x10 else 0
-    return _ID3_HEADER_BYTES + size + footer
+    return _ID3_HEADER_BYTES + _syncsafe(head[6:10]) + footer
 
 
-def id3_is_excessive(path: Path) -> bool:
-    """Whether the ID3v2 tag would cost more time or memory than reading a tag may.
-
-    200,000 frames in 4 MB keep FFmpeg busy for 40 s, and a compressed frame of 200 KB can unfold to gigabytes. Such
-    a tag is passed over, the sound behind it is still read. Only the frames' headers are looked at here.
-
-    Source: ID3v2.3 section 3.3 and ID3v2.4 section 4 (frame header, data length, compression flag).
-    """
-    with path.open("rb") as file:
-        head = file.read(_ID3_HEADER_BYTES)
-        end = id3_bytes(head)
-        if not end or head[3] < 3:
-            return False
-        at = _ID3_HEADER_BYTES
-        for _ in range(MAX_ID3_FRAMES):
-            file.seek(at)
-            frame = file.read(14)
-            if at + 10 > end or len(frame) < 14 or frame[0] == 0:
-                return False
-            size = struct.unpack(">I", frame[4:8])[0]
-            if head[3] == 4:
-                size = frame[4] << 21 | frame[5] << 14 | frame[6] << 7 | frame[7]
-            if frame[9] & (0x08 if head[3] == 4 else 0x80):
-                return True
-            at += 10 + size
-    return True
+def _syncsafe(four: bytes) -> int:
+    """A number in four bytes of seven bits each (ID3v2.4 structure, section 6.2)."""
+    return four[0] << 21 | four[1] << 14 | four[2] << 7 | four[3]
 
 
 def _is_adts(head: bytes) -> bool:
@@ -182,116 +176,117 @@ def _mp3_frame_bytes(data: bytes, at: int) -> int:
 
 
 def first_mp3_frame(data: bytes) -> int | None:
-    """Where the first MPEG audio frame begins that another one follows, or None."""
+    """Where MPEG audio begins: `MP3_RUN_FRAMES` frames of one kind in a row, or None.
+
+    At the very beginning, fewer will do if nothing follows them.
+    """
     at = data.find(b"\xff")
     while at >= 0:
-        length = _mp3_frame_bytes(data, at)
-        if length and (_mp3_frame_bytes(data, at + length) or (at == 0 and length >= len(data))):
+        if _is_mp3_run(data, at):
             return at
         at = data.find(b"\xff", at + 1)
     return None
 
 
-def mp3_declares_length(path: Path) -> bool:
-    """Whether the first frame is a Xing, Info or VBRI header, which counts the frames; else lengths are guesses."""
-    with path.open("rb") as file:
-        skipped = id3_bytes(file.read(_ID3_HEADER_BYTES))
-        file.seek(skipped)
-        data = file.read(MP3_SEARCH_BYTES)
-    at = first_mp3_frame(data)
-    return at is not None and any(mark in data[at : at + 200] for mark in (b"Xing", b"Info", b"VBRI"))
+def _is_mp3_run(data: bytes, start: int) -> bool:
+    at = start
+    for _ in range(MP3_RUN_FRAMES):
+        length = _mp3_frame_bytes(data, at)
+        if not length or (data[at + 1] ^ data[start + 1]) & 0xFE or (data[at + 2] ^ data[start + 2]) & 0x0C:
+            return False
+        at += length
+        if at >= len(data):
+            return start == 0
+    return True
 
 
-def ogg_is_closed(path: Path) -> bool:
-    """Whether the last Ogg page is whole and marked as the end of its stream (RFC 3533, section 6)."""
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - OGG_LAST_PAGE_BYTES))
-        tail = file.read()
-    at = tail.rfind(b"OggS")
-    if at < 0 or len(tail) < at + 27:
-        return False
-    flags, segments = tail[at + 5], tail[at + 26]
-    body = tail[at + 27 : at + 27 + segments]
-    return bool(flags & 4) and at + 27 + segments + sum(body) <= len(tail)
+# A tag with a cover, lyrics and every field of a tag editor has about a hundred entries.
+MAX_TAGS = 2000
+_OGG_TAGS_BYTES = 1 << 16
+_MAX_VENDOR_BYTES = 1024
+_MAX_FLAC_BLOCKS = 1000
+# How the packet of tags begins: Vorbis I, section 4.2.1; RFC 7845, section 5.2.
+_OGG_TAGS_MARKS = (b"\x03vorbis", b"OpusTags")
 
 
-def declared_pcm_frames(path: Path, container: Container) -> int | None:
-    """Frames that the header of a PCM file promises, where libraries would only tell what is left of them.
+def has_too_many_tags(path: Path, container: Container) -> bool:
+    """Whether reading the tags would cost more time or memory than tags may.
 
-    None where the header does not say (a stream written with an open end) or the codec is not PCM.
+    FFmpeg compares each tag with each other one: 200,000 in a FLAC of 4 MB take it minutes. Only their headers are
+    looked at here. Tags before the sound (ID3) count as well; the decoders pass over those.
     """
-    walk = _WALKS.get(container.name)
-    if walk is None:
-        return None
     with path.open("rb") as file:
-        try:
-            return walk(file)
-        except (struct.error, ZeroDivisionError):
-            return None
+        return _has_excessive_id3(file) or _has_excessive_comments(file, container)
 
 
-def _chunks(file: BinaryIO, start: int, header: str) -> Iterator[tuple[bytes, int]]:
-    """Name and size of each chunk of a RIFF-like file, with the file at the chunk's content."""
-    layout = struct.Struct(header)
-    file.seek(start)
-    while len(head := file.read(layout.size)) == layout.size:
-        name, size = layout.unpack(head)
-        content = file.tell()
-        yield name, size
-        file.seek(content + size + (size & 1 if layout.size == 8 else 0))
+def has_too_many_comments(path: Path, container: Container) -> bool:
+    """The same for tags that FFmpeg cannot be kept from reading, those inside the container."""
+    with path.open("rb") as file:
+        return _has_excessive_comments(file, container)
 
 
-def _wav_frames(file: BinaryIO) -> int | None:
-    """RIFF, RF64 and BW64 (EBU Tech 3306): `data` bytes over `block align`."""
-    block_align = promised = 0
-    for name, size in _chunks(file, 12, "<4sI"):
-        if name == b"ds64":
-            promised = struct.unpack("<QQ", file.read(16))[1]
-        elif name == b"fmt ":
-            block_align = struct.unpack("<HHIIH", file.read(14))[4]
-        elif name == b"data":
-            return (promised if size in (0, 0xFFFFFFFF) else size) // block_align or None
-    return None
+def _has_excessive_id3(file: BinaryIO) -> bool:
+    """Whether an ID3v2 tag has too many frames, or a compressed one: 200 KB of these can unfold to gigabytes.
+
+    Source: ID3v2.2 section 3.2, ID3v2.3 sections 3.2 and 3.3, ID3v2.4 structure sections 3.2 and 4.1.
+    """
+    total = leading_tags_bytes(file)
+    start = frames = 0
+    while start < total:
+        file.seek(start)
+        head = file.read(_ID3_HEADER_BYTES)
+        end = start + _id3_bytes(head)
+        at = start + _ID3_HEADER_BYTES
+        version, name_bytes, header_bytes = head[3], 3 if head[3] < 3 else 4, 6 if head[3] < 3 else 10
+        if version >= 3 and head[5] & 0x40:
+            size = file.read(4)
+            at += _syncsafe(size) if version >= 4 else 4 + int.from_bytes(size, "big")
+        while at + header_bytes <= end:
+            file.seek(at)
+            frame = file.read(header_bytes)
+            if len(frame) < header_bytes or frame[0] == 0:
+                break
+            frames += 1
+            if frames > MAX_TAGS or (version >= 3 and frame[9] & (0x08 if version >= 4 else 0x80)):
+                return True
+            size = frame[name_bytes : 2 * name_bytes]
+            at += header_bytes + (_syncsafe(size) if version >= 4 else int.from_bytes(size, "big"))
+        start = end
+    return False
 
 
-def _w64_frames(file: BinaryIO) -> int | None:
-    """Sony Wave64: chunks named by 16-byte GUIDs, sizes that include their 24-byte header, 8-byte aligned."""
-    file.seek(40)
-    block_align = 0
-    while len(header := file.read(24)) == 24:
-        name, size = header[:4], struct.unpack("<Q", header[16:])[0]
-        start = file.tell()
-        if name == b"fmt ":
-            block_align = struct.unpack("<HHIIH", file.read(14))[4]
-        elif name == b"data":
-            return int(size - 24) // block_align or None
-        file.seek(start + ((max(size, 24) - 24 + 7) & ~7))
-    return None
+def _has_excessive_comments(file: BinaryIO, container: Container) -> bool:
+    """Whether the Vorbis comments of a FLAC or Ogg file are too many."""
+    leading_tags_bytes(file)
+    if container is FLAC:
+        return _flac_comments(file) > MAX_TAGS
+    if container is OGG:
+        head = file.read(_OGG_TAGS_BYTES)
+        starts = (at + len(mark) for mark in _OGG_TAGS_MARKS if (at := head.find(mark)) >= 0)
+        return any(_comments(head[at : at + _MAX_VENDOR_BYTES + 8]) > MAX_TAGS for at in starts)
+    return False
 
 
-def _aiff_frames(file: BinaryIO) -> int | None:
-    """AIFF and AIFC: `numSampleFrames` of the `COMM` chunk."""
-    for name, _ in _chunks(file, 12, ">4sI"):
-        if name == b"COMM":
-            return int(struct.unpack(">HI", file.read(6))[1]) or None
-    return None
+def _flac_comments(file: BinaryIO) -> int:
+    """Number of comments in all `VORBIS_COMMENT` blocks (RFC 9639, section 8)."""
+    count = 0
+    at = file.tell() + 4
+    for _ in range(_MAX_FLAC_BLOCKS):
+        file.seek(at)
+        block = file.read(4)
+        if len(block) == 4 and block[0] & 0x7F == 4:
+            count += _comments(file.read(_MAX_VENDOR_BYTES + 8))
+        if len(block) < 4 or block[0] & 0x80:
+            return count
+        at += 4 + int.from_bytes(block[1:], "big")
+    return MAX_TAGS + 1
 
 
-def _caf_frames(file: BinaryIO) -> int | None:
-    """Core Audio Format: `data` bytes (less the edit count) over bytes a packet; −1 means open-ended."""
-    packet_bytes = 0
-    for name, size in _chunks(file, 8, ">4sq"):
-        if name == b"desc":
-            packet_bytes = struct.unpack(">d4sII", file.read(20))[3]
-        elif name == b"data":
-            return (size - 4) // packet_bytes if size > 4 and packet_bytes else None
-    return None
-
-
-_WALKS: dict[str, Callable[[BinaryIO], int | None]] = {
-    WAV.name: _wav_frames,
-    W64.name: _w64_frames,
-    AIFF.name: _aiff_frames,
-    CAF.name: _caf_frames,
-}
+def _comments(head: bytes) -> int:
+    """The count at the start of a packet of Vorbis comments; a vendor's name too long to be one counts as too many."""
+    if len(head) < 8:
+        return 0
+    vendor = struct.unpack("<I", head[:4])[0]
+    if vendor > _MAX_VENDOR_BYTES:
+        return MAX_TAGS + 1
+    return int.from_bytes(head[4 + vendor : 8 + vendor], "little")

@@ -10,48 +10,42 @@ import contextlib
 import io
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from processor.channels import default_positions
 from processor.containers import (
     FLAC,
+    MATROSKA,
+    MAX_TAGS,
     MP3,
+    MP4,
     OGG,
     Container,
-    declared_pcm_frames,
-    id3_bytes,
-    id3_is_excessive,
-    mp3_declares_length,
-    ogg_is_closed,
+    has_too_many_comments,
+    has_too_many_tags,
+    leading_tags_bytes,
     sniff,
 )
 from processor.errors import NoSound, NotAudio
+from processor.lengths import declared_pcm_frames, end_is_missing, mp3_declares_length
 
 Samples = NDArray[np.float32]
 
+# Blocks that stay in the cache.
 READ_FRAMES = 1 << 16
 # libsndfile and some headers write "unknown" as a huge length.
 UNKNOWN_FRAMES = 1 << 40
-# Lossy codecs pad and trim by a frame or two, and containers round their durations.
+# Lossy codecs pad and trim by a frame or two, and containers round their durations to a millisecond.
 CODEC_TOLERANCE_S = 0.1
-
-# Channel order of files that do not name their channels: WAVEFORMATEXTENSIBLE's order (Microsoft, "Multiple
-# channel audio data and WAVE files", default channel ordering).
-_DEFAULT_POSITIONS: dict[int, tuple[str, ...]] = {
-    1: ("FC",),
-    2: ("FL", "FR"),
-    3: ("FL", "FR", "FC"),
-    4: ("FL", "FR", "BL", "BR"),
-    5: ("FL", "FR", "FC", "BL", "BR"),
-    6: ("FL", "FR", "FC", "LFE", "BL", "BR"),
-    7: ("FL", "FR", "FC", "LFE", "BC", "SL", "SR"),
-    8: ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"),
-}
+ROUNDING_S = 0.002
+# A year. What promises more has a broken clock.
+MAX_DECLARED_S = 366 * 86400.0
+END_IS_MISSING = "the end of the file is missing"
 
 
 @dataclass(frozen=True)
@@ -66,6 +60,7 @@ class Header:
         bit_depth: bits a sample of linear codings; None for lossy ones.
         declared_frames: promised length in frames; None where the file does not say.
         tolerance_s: by how much the decoded sound may be shorter without anything being lost.
+        frame_bytes: bytes of one frame in the file, where each has the same; None where the coding compresses.
     """
 
     container: Container
@@ -75,6 +70,7 @@ class Header:
     bit_depth: int | None
     declared_frames: int | None
     tolerance_s: float = 0.0
+    frame_bytes: int | None = None
 
 
 class Reader(Protocol):
@@ -89,24 +85,32 @@ class Reader(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(self, *error: object) -> None: ...
 
 
-def default_positions(channels: int) -> tuple[str, ...]:
-    """Loudspeaker names for a file that does not say; more than eight are numbered."""
-    return _DEFAULT_POSITIONS.get(channels) or tuple(f"CH{n + 1}" for n in range(channels))
+# libsndfile's names of codings that keep samples as they are → bits a sample.
+_BITS = {
+    "PCM_S8": 8,
+    "PCM_U8": 8,
+    "PCM_16": 16,
+    "PCM_24": 24,
+    "PCM_32": 32,
+    "FLOAT": 32,
+    "DOUBLE": 64,
+    "ALAC_16": 16,
+    "ALAC_20": 20,
+    "ALAC_24": 24,
+    "ALAC_32": 32,
+}
 
 
-_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "FLOAT": 32, "DOUBLE": 64, "ALAC_16": 16, "ALAC_24": 24}
+class _Untagged(io.RawIOBase):
+    """A file from behind its ID3 tags on."""
 
-
-class _WithoutTag(io.RawIOBase):
-    """A file from behind its ID3 tag on."""
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, start: int) -> None:
         self._file = path.open("rb")
-        self._start = id3_bytes(self._file.read(10))
-        self._file.seek(self._start)
+        self._start = start
+        self._file.seek(start)
 
     def readable(self) -> bool:
         return True
@@ -128,9 +132,9 @@ class _WithoutTag(io.RawIOBase):
         super().close()
 
 
-def _openable(path: Path) -> str | _WithoutTag:
-    """What the libraries are given: the path, or what follows a tag that would choke them."""
-    return _WithoutTag(path) if id3_is_excessive(path) else str(path)
+def _start_of_sound(path: Path) -> int:
+    with path.open("rb") as file:
+        return leading_tags_bytes(file)
 
 
 class SoundFileReader:
@@ -139,36 +143,46 @@ class SoundFileReader:
     def __init__(self, path: Path, container: Container) -> None:
         import soundfile
 
+        if container is MP3 and not mp3_declares_length(path):
+            raise NotAudio("MP3: nothing counts its frames, and libsndfile would stop where it guesses the end.")
         try:
-            self._file = soundfile.SoundFile(_openable(path))
+            start = _start_of_sound(path)
+            self._file = soundfile.SoundFile(_Untagged(path, start) if start else os.fsencode(path))
         except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
             raise NotAudio(f"{container.name}: the header cannot be read ({error}).") from error
-        if self._file.channels > 2:
+        # After each read of a file in which it can, soundfile seeks to where it stands. An MP3 frame borrows bits from
+        # frames before it, which mpg123 then lacks: each block would begin with wrong sound.
+        self._file.seekable = lambda: False
+        channels, subtype = int(self._file.channels), str(self._file.subtype)
+        if channels > 2:
             self._file.close()
-            raise NotAudio(f"{container.name}: libsndfile does not name the loudspeakers of {self._file.channels} channels.")
+            raise NotAudio(f"{container.name}: libsndfile does not name the loudspeakers of {channels} channels.")
         self.damage: list[str] = []
-        frames: int | None = declared_pcm_frames(path, container) or self._file.frames
-        if container is MP3 and not mp3_declares_length(path):
-            frames = None
-        if container is FLAC and frames == 0:
-            frames = None
+        bits = _BITS.get(subtype)
+        is_pcm = bits is not None and container is not FLAC and not subtype.startswith("ALAC")
         self.header = Header(
             container=container,
             codec=str(self._file.subtype_info),
             sample_rate_hz=int(self._file.samplerate),
-            positions=default_positions(int(self._file.channels)),
-            bit_depth=_BITS.get(self._file.subtype),
-            declared_frames=frames if frames is not None and frames < UNKNOWN_FRAMES else None,
+            positions=default_positions(channels),
+            bit_depth=bits,
+            declared_frames=self._declared_frames(path, container),
+            frame_bytes=channels * bits // 8 if bits and is_pcm else None,
         )
 
+    def _declared_frames(self, path: Path, container: Container) -> int | None:
+        frames = declared_pcm_frames(path, container) or int(self._file.frames)
+        return frames if 0 < frames < UNKNOWN_FRAMES else None
+
     def blocks(self) -> Iterator[Samples]:
+        """Yield the sound from its beginning, in blocks of any length."""
         import soundfile
 
         while True:
             try:
                 block = self._file.read(READ_FRAMES, dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError as error:
-                self.damage.append(f"decoding stopped: {_reason(error)}")
+            except soundfile.LibsndfileError:
+                self.damage.append("some of the sound is damaged")
                 return
             if len(block) == 0:
                 return
@@ -177,34 +191,42 @@ class SoundFileReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self._file.close()
 
 
-_SCALE = {"u8": 128.0, "s16": 32768.0, "s32": 2147483648.0, "s64": 9223372036854775808.0}
+# A header is read in milliseconds. Only one that was made to keep us busy takes so long.
+OPEN_TIMEOUT_S = 10.0
+MAX_READ_ERRORS = 100
 
 
-def _open_av(path: Path, container: Container) -> Any:
-    """Open a file with FFmpeg, allowed this container's demuxers and plain files only."""
+def _open_av(path: Path, container: Container, *, start: int = 0) -> Any:
+    """Open a file with FFmpeg, allowed this container's demuxers and plain files only, from byte `start` on."""
     import av
 
     options = {"format_whitelist": container.demuxers, "protocol_whitelist": "file", "err_detect": "crccheck"}
-    source = _openable(path)
-    if isinstance(source, str):
-        source = f"file:{path}"  # without the prefix, a name like "concat:a|b" would be a protocol
-    return av.open(source, options=options, metadata_errors="replace")
+    if start:
+        options["skip_initial_bytes"] = str(start)
+    return av.open(
+        f"file:{path}",  # without the prefix, a name like "concat:a|b" would be a protocol
+        format=container.demuxer,  # FFmpeg would have to find what stands behind a large tag
+        options=options,
+        metadata_errors="replace",
+        timeout=(OPEN_TIMEOUT_S, None),
+    )
 
 
 def read_tags(path: Path) -> dict[str, str]:
     """The file's tags by lower-case name; empty where they cannot be read or would cost too much."""
     import av
 
-    if id3_is_excessive(path):
-        return {}
     try:
-        with _open_av(path, sniff(path)) as container:
-            streams = [stream.metadata for stream in container.streams.audio[:1]]
-            return {name.lower(): text for tags in (*streams, container.metadata) for name, text in tags.items()}
+        container = sniff(path)
+        if has_too_many_tags(path, container):
+            return {}
+        with _open_av(path, container) as opened:
+            streams = [stream.metadata for stream in opened.streams.audio[:1]]
+            return {name.lower(): text for tags in (*streams, opened.metadata) for name, text in tags.items()}
     except (av.error.FFmpegError, NotAudio, ValueError, UnicodeError):
         return {}
 
@@ -215,11 +237,15 @@ class FFmpegReader:
     def __init__(self, path: Path, container: Container) -> None:
         import av
 
+        if has_too_many_comments(path, container):
+            raise NotAudio(f"{container.name}: there are more than {MAX_TAGS} tags, which would take minutes to read.")
         try:
-            self._container = _open_av(path, container)
+            self._container = _open_av(path, container, start=_start_of_sound(path))
         except (av.error.FFmpegError, ValueError, UnicodeError) as error:
-            raise NotAudio(f"{container.name}: the file cannot be opened ({_reason(error)}).") from error
+            reason = f"{END_IS_MISSING}, and its index with it" if end_is_missing(path, container) else _reason(error)
+            raise NotAudio(f"{container.name}: the file cannot be opened ({reason}).") from error
         self.damage: list[str] = []
+        self._bad_packets = self._bad_reads = 0
         try:
             if not self._container.streams.audio:
                 raise NotAudio(f"{container.name}: there is no sound in this file.")
@@ -230,74 +256,153 @@ class FFmpegReader:
             raise
 
     def _read_header(self, path: Path, container: Container) -> Header:
-        stream, context = self._stream, self._stream.codec_context
-        if not context.sample_rate or not context.layout.nb_channels:
-            raise NoSound(f"{container.name}: the sound stream has no sample rate or no channels.")
+        context = self._stream.codec_context
+        if context is None or context.sample_rate <= 0 or context.layout.nb_channels <= 0:
+            raise NoSound(f"{container.name}: the sound has no codec that we know, no sample rate or no channels.")
         names = tuple(channel.name for channel in context.layout.channels)
         count = int(context.layout.nb_channels)
-        seconds = None
-        if container.states_length and (container is not MP3 or mp3_declares_length(path)):
-            if stream.duration and stream.time_base:
-                seconds = float(stream.duration * stream.time_base)
-            elif self._container.duration and not self._container.streams.video:
-                seconds = self._container.duration / 1e6
-        if container is OGG and not ogg_is_closed(path):
-            self.damage.append("the end is missing: the last page does not close the stream")
+        bits = _linear_bits(context.codec.name, context.format.name if context.format else "")
+        pcm_frames = declared_pcm_frames(path, container)
+        declared = pcm_frames or self._declared_frames(path, container)
+        is_cut = end_is_missing(path, container)
+        if is_cut and (declared is None or container is OGG):
+            self.damage.append(END_IS_MISSING)
+            declared = None  # what FFmpeg takes for the length is that of what is left
         return Header(
             container=container,
             codec=str(context.codec.long_name or context.codec.name),
             sample_rate_hz=int(context.sample_rate),
             positions=default_positions(count) if "NONE" in names or count <= 1 else names,
-            bit_depth=_linear_bits(context.codec.name, context.format.name if context.format else ""),
-            declared_frames=declared_pcm_frames(path, container) or (round(seconds * context.sample_rate) if seconds else None),
-            tolerance_s=CODEC_TOLERANCE_S,
+            bit_depth=bits,
+            declared_frames=declared,
+            tolerance_s=0.0 if pcm_frames or is_cut else _tolerance_s(container, bits),
+            frame_bytes=count * bits // 8 if bits and context.codec.name.startswith("pcm_") else None,
         )
 
+    def _declared_frames(self, path: Path, container: Container) -> int | None:
+        """Length that the container promises; None where it does not, or where FFmpeg only guesses."""
+        stream = self._stream
+        if not container.states_length or (container is MP3 and not mp3_declares_length(path)):
+            return None
+        if stream.duration and stream.time_base:
+            seconds = float(stream.duration * stream.time_base)
+        elif self._container.duration and not self._container.streams.video:
+            seconds = self._container.duration / 1e6
+        else:
+            return None
+        return round(seconds * stream.codec_context.sample_rate) if 0 < seconds < MAX_DECLARED_S else None
+
     def blocks(self) -> Iterator[Samples]:
+        """Yield the sound from its beginning, in blocks of any length."""
+        channels = len(self.header.positions)
+        block = np.empty((channels, READ_FRAMES), np.float32)
+        filled = 0
+        for frame in self._frames():
+            count = frame.samples
+            if filled + count > block.shape[1]:
+                yield block[:, :filled]
+                block = np.empty((channels, max(READ_FRAMES, count)), np.float32)
+                filled = 0
+            _copy_frame(frame, block[:, filled : filled + count])
+            filled += count
+        if filled:
+            yield block[:, :filled]
+
+    def _frames(self) -> Iterator[Any]:
+        """Decoded frames of the header's format; damaged packets are counted and left out."""
         import av
 
-        bad = 0
+        rate, channels = self.header.sample_rate_hz, len(self.header.positions)
         for packet in self._packets():
             try:
-                for frame in packet.decode():
-                    if frame.sample_rate != self.header.sample_rate_hz or frame.layout.nb_channels != len(self.header.positions):
-                        self.damage.append("the format changes in the middle of the file; what follows is left out")
-                        return
-                    yield _frame_samples(frame)
-            except av.error.FFmpegError:
-                bad += 1
-                self.damage = [d for d in self.damage if not d.endswith("skipped")]
-                self.damage.append(f"{bad} damaged packet{'s' if bad > 1 else ''} skipped")
+                frames = packet.decode()
+            except (av.error.FFmpegError, ValueError):
+                self._bad_packets += 1
+                continue
+            for frame in frames:
+                if frame.sample_rate != rate or frame.layout.nb_channels != channels:
+                    self._stop_at_change()
+                    return
+                yield frame
 
     def _packets(self) -> Iterator[Any]:
-        """Packets until the end; a demuxer that gives up ends the sound, it does not lose what came before."""
+        """Packets until the end. Where the demuxer stumbles it is asked again, so that what follows is not lost."""
         import av
 
         try:
-            yield from self._container.demux(self._stream)
-        except av.error.FFmpegError as error:
-            self.damage.append(f"reading stopped: {_reason(error)}")
+            while self._bad_reads < MAX_READ_ERRORS:
+                try:
+                    yield from self._container.demux(self._stream)
+                    return
+                except av.error.PatchWelcomeError:
+                    self._stop_at_change()
+                    return
+                except av.error.FFmpegError:
+                    self._bad_reads += 1
+        finally:
+            self.damage += _count(self._bad_packets, "damaged packet") + _count(self._bad_reads, "unreadable place")
+
+    def _stop_at_change(self) -> None:
+        self.damage.append("the format changes in the middle of the file, and what follows is left out")
+        self.header = replace(self.header, declared_frames=None)  # it counted both parts at one rate
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         with contextlib.suppress(Exception):
             self._container.close()
 
 
-def _frame_samples(frame: Any) -> Samples:
-    """One decoded frame as float32 `(channels, n)`, full scale 1.0."""
+def _tolerance_s(container: Container, bits: int | None) -> float:
+    return ROUNDING_S if bits and container in (FLAC, OGG, MP4, MATROSKA) else CODEC_TOLERANCE_S
+
+
+def _count(number: int, what: str) -> list[str]:
+    return [f"{number} {what}{'s' if number > 1 else ''} skipped"] if number else []
+
+
+# FFmpeg's sample formats, without the "p" of those that keep channels apart → type and full scale.
+_FORMATS: dict[str, tuple[type[np.generic], float]] = {
+    "u8": (np.uint8, 128.0),
+    "s16": (np.int16, 32768.0),
+    "s32": (np.int32, 2147483648.0),
+    "s64": (np.int64, 9223372036854775808.0),
+    "flt": (np.float32, 1.0),
+    "dbl": (np.float64, 1.0),
+}
+
+
+def _copy_frame(frame: Any, target: Samples) -> None:
+    """Write one decoded frame to `target`, shape `(channels, n)`, full scale 1.0.
+
+    Planes are taken one by one: PyAV's own `to_ndarray` counts them up to the first null pointer, which for eight
+    channels and more lies behind the end of the list, and crashes.
+    """
     name: str = frame.format.name
-    array = frame.to_ndarray()
-    if not name.endswith("p"):
-        array = array.reshape(-1, frame.layout.nb_channels).T
-    kind = name.removesuffix("p")
-    if kind in _SCALE:
-        scale = np.float32(1 / _SCALE[kind])
-        offset = np.float32(1.0 if kind == "u8" else 0.0)
-        return array.astype(np.float32) * scale - offset
-    return array.astype(np.float32, copy=False)
+    kind, full_scale = _FORMATS[name.removesuffix("p")]
+    channels, count = target.shape
+    if name.endswith("p"):
+        for index in range(channels):
+            target[index] = _plane(frame, index, kind, count)
+    else:
+        target[:] = _plane(frame, 0, kind, count * channels).reshape(count, channels).T
+    if full_scale != 1.0:
+        target *= np.float32(1 / full_scale)
+    if kind is np.uint8:
+        target -= np.float32(1.0)
+
+
+def _plane(frame: Any, index: int, kind: type[np.generic], count: int) -> NDArray[Any]:
+    """One plane of a frame; doubles beyond float32 become infinite, to be counted later."""
+    from av.audio.plane import AudioPlane
+
+    plane: Any = AudioPlane(frame, index)
+    values = np.frombuffer(plane, kind, count)
+    if kind is not np.float64:
+        return values
+    with np.errstate(over="ignore", invalid="ignore"):
+        return values.astype(np.float32)
 
 
 def _linear_bits(codec: str, sample_format: str) -> int | None:
@@ -323,14 +428,14 @@ def looks_unfinished(path: Path) -> bool:
         NotAudio: not even its beginning is there.
     """
     container = sniff(path)
-    if container is OGG:
-        return not ogg_is_closed(path)
+    if end_is_missing(path, container):
+        return True
     promised = declared_pcm_frames(path, container)
     if promised is None:
         return False
     import soundfile
 
     try:
-        return int(soundfile.info(str(path)).frames) < promised
+        return int(soundfile.info(os.fsencode(path)).frames) < promised
     except (soundfile.LibsndfileError, RuntimeError, ValueError):
         return True

@@ -6,14 +6,15 @@ import platform
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 
 import duckdb
 
-from processor import __version__, inbox, library, record
+from processor import __version__, inbox, library, record, setaside
 from processor.analysis import all_analysers, result_types
-from processor.config import Settings
-from processor.errors import RecordError
+from processor.config import Settings, load_settings
+from processor.errors import RecordError, RecordTooNew, WorkspaceError, WrongUsage
 from processor.files import hash_file, templates_folder
 from processor.pipeline import stale_tracks
 from processor.workspace import Workspace
@@ -26,7 +27,6 @@ PACKAGES = (
     "jinja2",
     "numba",
     "numpy",
-    "pebble",
     "soundfile",
     "watchdog",
 )
@@ -50,23 +50,35 @@ class Finding:
     remedy: str = ""
 
 
-def examine(workspace: Workspace, settings: Settings, *, thorough: bool = False) -> Iterator[Finding]:
+def examine(workspace: Workspace, *, thorough: bool = False) -> Iterator[Finding]:
     """Look at the installation and at the workspace.
 
     Args:
         workspace: it need not exist.
-        settings: its settings.
         thorough: also hash every source file, which reads the whole library.
     """
     yield from _installation()
     if not workspace.exists():
         yield Finding("workspace", "note", f"there is none in {workspace.home}", "linernotes init")
         return
-    yield from _workspace(workspace)
+    try:
+        settings = load_settings(workspace.home)
+    except WrongUsage as error:
+        yield Finding("settings", "problem", str(error), "correct what it names")
+        settings = Settings()
     tracks = library.tracks(workspace)
-    yield from _tracks(tracks, thorough)
-    yield from _catalogue(workspace, tracks)
-    yield from _freshness(workspace, settings)
+    looks = (
+        partial(_settings, settings),
+        partial(_workspace, workspace),
+        partial(_tracks, tracks, thorough),
+        partial(_published, workspace, tracks),
+        partial(_freshness, workspace, settings),
+    )
+    for look in looks:
+        try:
+            yield from look()
+        except (OSError, WorkspaceError) as error:  # one thing that cannot be looked at hides no other
+            yield Finding("workspace", "problem", str(error), f"give yourself the right to use {workspace.home}")
 
 
 def _installation() -> Iterator[Finding]:
@@ -87,6 +99,15 @@ def _installation() -> Iterator[Finding]:
     yield Finding("analysers", "ok", ", ".join(all_analysers()))
 
 
+def _settings(settings: Settings) -> Iterator[Finding]:
+    unknown = sorted(set(settings.analysers.off) - set(all_analysers()))
+    if unknown:
+        known = ", ".join(all_analysers())
+        yield Finding(
+            "settings", "problem", f"analysers.off: {', '.join(unknown)} is no analyser", f"there are {known}"
+        )
+
+
 def _workspace(workspace: Workspace) -> Iterator[Finding]:
     yield Finding("workspace", "ok", str(workspace.home))
     for folder in (workspace.inbox, workspace.library, workspace.site):
@@ -99,19 +120,21 @@ def _workspace(workspace: Workspace) -> Iterator[Finding]:
                 f"{folder.name}/",
                 "problem",
                 f"cannot be written: {error.strerror}",
-                f"give yourself the right to write to {folder}, or run `linernotes init`",
+                f"`linernotes init` makes it if it is not there; else give yourself the right to write to {folder}",
             )
     free = library.free_bytes(workspace)
-    state = "problem" if free < LOW_DISK_BYTES else "ok"
-    yield Finding(
-        "disk",
-        state,
-        f"{free / 1e9:.1f} GB free",
-        "make room before dropping more" if state == "problem" else "",
-    )
+    if free < LOW_DISK_BYTES:
+        yield Finding("disk", "problem", f"{free / 1e9:.1f} GB free", "make room before dropping more")
+    else:
+        yield Finding("disk", "ok", f"{free / 1e9:.1f} GB free")
+    yield from _activity(workspace)
+
+
+def _activity(workspace: Workspace) -> Iterator[Finding]:
+    """Who is at work, and what waits for somebody."""
     daemon = workspace.daemon()
-    yield Finding("daemon", "ok", f"{daemon} is watching" if daemon else "none is watching")
-    leftovers = [path.name for path in workspace.work.iterdir()] if workspace.work.is_dir() else []
+    yield Finding("daemon", "ok", f"{daemon.rstrip(',')} is watching" if daemon else "none is watching")
+    leftovers = [path for path in workspace.work.iterdir() if path.is_dir()] if workspace.work.is_dir() else []
     if leftovers:
         yield Finding(
             "work",
@@ -124,7 +147,7 @@ def _workspace(workspace: Workspace) -> Iterator[Finding]:
         yield Finding(
             "inbox", "note", f"{len(found.drops)} files to do, {len(found.ignored)} ignored", "linernotes run"
         )
-    failed = inbox.failures(workspace)
+    failed = setaside.failures(workspace)
     if failed:
         yield Finding("failed", "note", f"{len(failed)} files set aside", f"read the texts in {workspace.failed}")
 
@@ -148,46 +171,69 @@ def _trouble(track: library.Track, thorough: bool) -> tuple[str, str] | None:
     """What is wrong with a track's folder and what to do."""
     try:
         found = record.read(track.folder, result_types())
+    except RecordTooNew as error:
+        return str(error), "install a newer Liner Notes"
+    except RecordError as error:
+        again = f"move the sound file in {track.folder} to the inbox and delete the folder; then linernotes run"
+        return str(error), again
+    try:
         library.read_person(track)
     except RecordError as error:
-        again = f"move the sound file in {track.folder} to the inbox and delete the folder; it is analysed again"
-        return str(error), again
+        return str(error), f"mend or delete {track.folder / library.PERSON_NAME}; then linernotes rebuild"
     source = track.source
     if source is None:
-        return "its sound file is gone", f"put it back into {track.folder}, or delete the folder"
+        return (
+            "its sound file is gone",
+            f"put it back into {track.folder}, or delete the folder; then linernotes rebuild",
+        )
     if thorough and hash_file(source) != found.sha256:
         return (
             f"{source.name} is not the file that was stored",
-            "restore it from a backup; its numbers are of other bytes",
+            f"restore it from a backup: the numbers are those of the file with the SHA-256 {found.sha256}",
         )
     return None
 
 
-def _catalogue(workspace: Workspace, tracks: list[library.Track]) -> Iterator[Finding]:
+def _published(workspace: Workspace, tracks: list[library.Track]) -> Iterator[Finding]:
+    """Whether the catalogue and the pages show what the folders hold."""
     if not workspace.catalogue.is_file():
         yield Finding("catalogue", "note" if not tracks else "problem", "there is none yet", "linernotes rebuild")
-        return
+    else:
+        yield _catalogue(workspace, tracks)
+    pages = [workspace.site / "tracks" / f"{track.id}.html" for track in tracks]
+    missing = [page for page in (workspace.site / "index.html", *pages) if not page.is_file()]
+    if missing and tracks:
+        yield Finding("site", "problem", f"{len(missing)} pages are missing", "linernotes rebuild")
+    else:
+        yield Finding("site", "ok", str(workspace.site / "index.html"))
+
+
+def _catalogue(workspace: Workspace, tracks: list[library.Track]) -> Finding:
     try:
         with duckdb.connect(str(workspace.catalogue), read_only=True) as connection:
             rows = {row[0] for row in connection.execute("SELECT track FROM library").fetchall()}
     except duckdb.Error as error:
-        yield Finding("catalogue", "problem", f"it cannot be read: {error}", "linernotes rebuild")
-        return
-    missing = {track.id for track in tracks} ^ rows
-    if missing:
-        yield Finding("catalogue", "problem", f"{len(missing)} tracks differ from the folders", "linernotes rebuild")
-    else:
-        yield Finding("catalogue", "ok", f"{len(rows)} tracks")
-    unpublished = [track for track in tracks if not (workspace.site / "tracks" / f"{track.id}.html").is_file()]
-    if unpublished:
-        yield Finding("site", "problem", f"{len(unpublished)} tracks have no page", "linernotes rebuild")
-    else:
-        yield Finding("site", "ok", str(workspace.site / "index.html"))
+        return Finding("catalogue", "problem", f"it cannot be read: {error}", "linernotes rebuild")
+    # A record that cannot be read is told with its track, and has no row; rebuilding would not give it one.
+    absent = [track for track in tracks if track.id not in rows and _is_readable(track)]
+    gone = rows - {track.id for track in tracks}
+    if absent or gone:
+        text = f"{len(absent) + len(gone)} tracks differ from the folders"
+        return Finding("catalogue", "problem", text, "linernotes rebuild")
+    return Finding("catalogue", "ok", f"{len(rows)} tracks")
+
+
+def _is_readable(track: library.Track) -> bool:
+    try:
+        record.read(track.folder, result_types(), curves=False)
+        library.read_person(track)
+    except RecordError:
+        return False
+    return True
 
 
 def _freshness(workspace: Workspace, settings: Settings) -> Iterator[Finding]:
     stale, _ = stale_tracks(workspace, settings)
     if stale:
-        yield Finding(
-            "analyses", "note", f"{len(stale)} tracks were analysed by an older version", "linernotes refresh"
-        )
+        text = f"{len(stale)} tracks were analysed by an older version or with other settings"
+        yield Finding("analyses", "problem", text, "linernotes refresh")

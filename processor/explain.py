@@ -25,15 +25,21 @@ class Explanation:
         """`analyser.column`, its name everywhere."""
         return f"{self.analyser.name}.{self.column.name}"
 
+    @property
+    def _type(self) -> str:
+        if self.column.is_curve:
+            return "array"
+        return self.column.type.__name__ if isinstance(self.column.type, type) else str(self.column.type)
+
     def facts(self) -> dict[str, object]:
         """Everything, for other programs."""
         q = self.column.quantity
-        file, line = _place(self.analyser)
+        file, lines = _place(self.analyser)
         return {
             "field": self.field,
             "label": q.label,
             "unit": q.unit,
-            "type": str(self.column.type).replace("<class '", "").replace("'>", ""),
+            "type": self._type,
             "low": q.low,
             "high": q.high,
             "help": q.help,
@@ -41,13 +47,14 @@ class Explanation:
             "inputs": list(self.analyser.inputs),
             "version": self.analyser.version,
             "file": file,
-            "line": line,
+            "line": lines[0],
+            "last_line": lines[-1],
         }
 
     def text(self) -> str:
         """The same for a person."""
         q = self.column.quantity
-        file, line = _place(self.analyser)
+        file, lines = _place(self.analyser)
         range_text = (
             f"{'…' if q.low is None else q.low} to {'…' if q.high is None else q.high}"
             if (q.low, q.high) != (None, None)
@@ -59,7 +66,7 @@ class Explanation:
             ("source", q.source),
             ("inputs", ", ".join(self.analyser.inputs)),
             ("version", str(self.analyser.version)),
-            ("code", f"{file}:{line}"),
+            ("code", f"{file}:{lines[0]}-{lines[-1]}"),
         ]
         return f"{self.field} · {q.label}\n  {q.help}\n" + "\n".join(f"  {name:<8}{value}" for name, value in rows)
 
@@ -86,11 +93,12 @@ def explanations(words: str) -> list[Explanation]:
     raise WrongUsage(f"There is no field {words!r}. {hint}")
 
 
-def _place(analyser: Analyser) -> tuple[str, int]:
+def _place(analyser: Analyser) -> tuple[str, range]:
+    """File and lines of the function that computes a field."""
     file = inspect.getsourcefile(analyser.function) or ""
-    line = inspect.getsourcelines(analyser.function)[1]
+    source, first = inspect.getsourcelines(analyser.function)
     try:
         shown = Path(file).relative_to(Path(__file__).parent.parent)
     except ValueError:
         shown = Path(file)
-    return shown.as_posix(), line
+    return shown.as_posix(), range(first, first + len(source))

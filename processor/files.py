@@ -8,11 +8,13 @@ import re
 import shutil
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 COPY_CHUNK_BYTES = 1 << 20
 SLUG_LENGTH = 60
+_TEMPORARY_NAME = re.compile(r"\..*\.(\d+)\.tmp", re.DOTALL)
 # Unicode categories that could forge a line, hide text or reverse its reading order on a page or a terminal.
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -25,12 +27,7 @@ def templates_folder() -> Path:
 
 def printable(text: str) -> str:
     """The same text, safe to show: undecodable bytes and control characters become U+FFFD."""
-    decoded = os.fsencode(text).decode("utf-8", "replace") if _has_surrogates(text) else text
-    return "".join("\ufffd" if unicodedata.category(c) in _UNPRINTABLE else c for c in decoded)
-
-
-def _has_surrogates(text: str) -> bool:
-    return any("\ud800" <= c <= "\udfff" for c in text)
+    return "".join("\ufffd" if unicodedata.category(c) in _UNPRINTABLE else c for c in text)
 
 
 def slug(name: str) -> str:
@@ -58,24 +55,53 @@ def fsync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; when the block ends well, it takes the place of `path` durably."""
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; when the block ends well, it takes the place of `path`.
+
+    Not `durable` is for what can be made again: a power cut may cost it, a crash of ours cannot.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}.tmp")
     try:
         yield temporary
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
+        if durable:
+            with temporary.open("rb+") as written:
+                os.fsync(written.fileno())
         temporary.replace(path)
-        fsync_folder(path.parent)
+        if durable:
+            fsync_folder(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
-def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a whole file or nothing."""
-    with replacing(path) as temporary:
+def remove_leftovers(folder: Path) -> None:
+    """Remove what `replacing` left in `folder` when its process was killed.
+
+    A number that is our own again belonged to somebody before us: nothing of ours is open while this runs.
+    """
+    with suppress(OSError):
+        for path in folder.iterdir():
+            found = _TEMPORARY_NAME.fullmatch(path.name)
+            if found and (int(found[1]) == os.getpid() or not _is_running(int(found[1]))):
+                path.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":
+        return True  # elsewhere asking is not to be had without risk
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # it is another user's
+    return True
+
+
+def write_atomically(path: Path, content: bytes | str, *, durable: bool = True) -> None:
+    """Write a whole file or nothing; see `replacing` for `durable`."""
+    with replacing(path, durable=durable) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
@@ -92,11 +118,11 @@ def append_line(path: Path, line: str) -> None:
         os.fsync(file.fileno())
 
 
-def copy_hashed(source: Path, target: Path) -> str:
-    """Copy bytes durably and return their SHA-256; an unfinished copy is removed."""
+def copy_hashed(reader: BinaryIO, target: Path) -> str:
+    """Copy an open file's bytes durably and return their SHA-256; an unfinished copy is removed."""
     digest = hashlib.sha256()
     try:
-        with source.open("rb") as reader, target.open("wb") as writer:
+        with target.open("wb") as writer:
             while chunk := reader.read(COPY_CHUNK_BYTES):
                 digest.update(chunk)
                 writer.write(chunk)

@@ -1,4 +1,4 @@
-"""The inbox: what was dropped, whether it is complete, and how it is claimed, kept out or set aside.
+"""The inbox: what was dropped, whether it is complete, and how it is claimed and taken out.
 
 Nothing here trusts a watcher: a scan of the folder is the truth. A drop leaves the inbox only when its bytes are in
 the library or in `failed/`; until then every step can be done again.
@@ -6,12 +6,14 @@ the library or in `failed/`; until then every step can be done again.
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import os
 import stat
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,15 +24,21 @@ from processor.config import Inbox
 from processor.containers import sniff
 from processor.decoders import looks_unfinished
 from processor.errors import NotAudio
-from processor.files import copy_hashed, fsync_folder, printable, remove_tree, write_atomically
+from processor.files import (
+    copy_hashed,
+    fsync_folder,
+    printable,
+    remove_leftovers,
+    remove_tree,
+)
 from processor.library import Arrival, source_name
-from processor.workspace import Workspace
+from processor.workspace import NO_ROOM, Workspace, cannot_write
 
 UNFINISHED_SUFFIXES = (".part", ".partial", ".crdownload", ".download", ".tmp", ".!qb", ".opdownload")
 # What file managers leave behind; a person never means these.
 LITTER = {"thumbs.db", "desktop.ini", "icon\r"}
-ERROR_SUFFIX = ".error.txt"
 FOLDER_GRACE_S = 60.0
+MAX_DEPTH = 64
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,20 @@ class Drop:
     def signature(self) -> tuple[int, int, int]:
         """Stands still when nobody writes."""
         return self.size, self.mtime_ns, self.ctime_ns
+
+    @property
+    def age_s(self) -> float:
+        """For how long nobody has written to it; a time of change in the future says nothing."""
+        return time.time() - min(self.mtime_ns, self.ctime_ns) / 1e9
+
+    def is_unchanged(self) -> bool:
+        """Whether what is there now is what was seen: the same regular file, and nobody wrote to it."""
+        try:
+            status = self.path.lstat() if self.is_ours else self.path.stat()
+        except OSError:
+            return False
+        seen = status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        return stat.S_ISREG(status.st_mode) and seen == self.signature
 
     def arrival(self) -> Arrival:
         """The line that the library keeps of this drop."""
@@ -95,11 +117,17 @@ def scan(workspace: Workspace) -> Scan:
 
 
 def _scan_folder(folder: Path, below: str, skip: Path, found: Scan) -> None:
+    if below.count("/") > MAX_DEPTH:
+        found.ignored.append(Ignored(below.rstrip("/"), "folders are nested too deep"))
+        return
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
     except OSError as error:
-        if below:
-            found.ignored.append(Ignored(below.rstrip("/"), f"the folder cannot be read: {error.strerror}"))
+        name = below.rstrip("/") or printable(folder.name)
+        found.ignored.append(Ignored(name, f"the folder cannot be read: {error.strerror}"))
         return
     for entry in entries:
         path, name = Path(entry.path), below + printable(entry.name)
@@ -134,9 +162,11 @@ def drops_from(paths: Iterable[Path]) -> Scan:
         if stat.S_ISDIR(status.st_mode):
             inner = Scan()
             _scan_folder(path, f"{printable(path.resolve().name)}/", path / "failed", inner)
-            sounds = [drop for drop in inner.drops if _is_sound(drop.path)]
-            found.drops += [replace(drop, is_ours=False) for drop in sounds]
-            found.ignored += [Ignored(drop.name, "not a sound file") for drop in inner.drops if drop not in sounds]
+            for drop in inner.drops:
+                if _is_sound(drop.path):
+                    found.drops.append(replace(drop, is_ours=False))
+                else:
+                    found.ignored.append(Ignored(drop.name, "not a sound file"))
             found.ignored += inner.ignored
         elif stat.S_ISREG(status.st_mode):
             found.drops.append(
@@ -235,37 +265,57 @@ def claim(workspace: Workspace, drop: Drop) -> Iterator[Claim | None]:
     Yields None if another process has the same drop in hand, or if it is gone.
 
     Raises:
-        OSError: it cannot be read, or there is no room for a copy; nothing is left behind.
+        OSError: it cannot be read; nothing is left behind.
+        WorkspaceError: there is no room for a copy, or no right to write one.
     """
     token = hashlib.sha256(os.fsencode(drop.path.absolute())).hexdigest()[:16]
-    workspace.work.mkdir(parents=True, exist_ok=True)
     lock = FileLock(workspace.work / f"{token}.lock", timeout=0)
     try:
+        workspace.work.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         yield None
         return
+    except OSError as error:
+        raise cannot_write(workspace.library, error) from error
     home = workspace.work / token
     try:
         remove_tree(home)
-        folder = home / "track"
-        folder.mkdir(parents=True)
-        source = folder / source_name(drop.name)
-        try:
-            sha256 = copy_hashed(drop.path, source)
-        except FileNotFoundError:
-            yield None
-            return
-        yield Claim(drop, folder, source, sha256)
+        yield _copy(workspace, drop, home / "track")
     finally:
         remove_tree(home)
         # Removed while it is still held, so that nobody can be waiting on a file without a name.
-        Path(lock.lock_file).unlink(missing_ok=True)
+        with suppress(OSError):
+            Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
 
 
+def _copy(workspace: Workspace, drop: Drop, folder: Path) -> Claim | None:
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise cannot_write(workspace.library, error) from error
+    source = folder / source_name(drop.name)
+    try:
+        with _open(drop) as reader:
+            sha256 = copy_hashed(reader, source)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in {*NO_ROOM, errno.EROFS}:
+            raise cannot_write(workspace.library, error) from error
+        raise
+    return Claim(drop, folder, source, sha256)
+
+
+def _open(drop: Drop) -> io.FileIO:
+    """Open what was scanned: not a link that took its place since, and without waiting for a FIFO that did."""
+    extra = getattr(os, "O_NONBLOCK", 0) | (getattr(os, "O_NOFOLLOW", 0) if drop.is_ours else 0)
+    return io.FileIO(drop.path, opener=lambda path, flags: os.open(path, flags | extra))
+
+
 def sweep(workspace: Workspace) -> None:
-    """Remove what crashed processes left in `.work`; their drops are still in the inbox."""
+    """Remove what crashed processes left half done; their drops are still in the inbox."""
     for home in workspace.work.iterdir() if workspace.work.is_dir() else ():
         token = home.name.removesuffix(".lock")
         lock = FileLock(workspace.work / f"{token}.lock", timeout=0)
@@ -275,6 +325,12 @@ def sweep(workspace: Workspace) -> None:
                 Path(lock.lock_file).unlink(missing_ok=True)
         except Timeout:
             continue
+        except OSError as error:
+            raise cannot_write(workspace.library, error) from error
+    with workspace.write_lock():  # so that nobody is in the middle of writing one
+        pages = [Path(folder) for folder, _, _ in os.walk(workspace.site)]
+        for folder in (workspace.home, workspace.failed, workspace.library, workspace.state, *pages):
+            remove_leftovers(folder)
 
 
 def leave(drop: Drop) -> str | None:
@@ -282,89 +338,25 @@ def leave(drop: Drop) -> str | None:
 
     A file that changed since it was claimed stays: it will be processed as what it has become.
     """
-    if not drop.is_ours:
+    if not drop.is_ours or not os.path.lexists(drop.path):
         return None
+    if not drop.is_unchanged():
+        return "it changed while it was processed, and stays in the inbox as something new"
     try:
-        status = drop.path.lstat()
-        if (status.st_size, status.st_mtime_ns, status.st_ctime_ns) != drop.signature:
-            return "it changed while it was processed, and stays in the inbox as something new"
-        drop.path.unlink()
-        fsync_folder(drop.path.parent)
-    except FileNotFoundError:
-        return None
+        drop.path.unlink(missing_ok=True)
     except OSError as error:
         return f"it is stored, but cannot be taken out of the inbox: {error.strerror}"
-    return None
-
-
-def set_aside(workspace: Workspace, drop: Drop, reason: str, copy: Path | None = None) -> str:
-    """Move a drop that cannot be processed to `failed/`, beside a text that says why; return its name there.
-
-    The text is written first: a crash in between leaves the drop in the inbox, and the next try finds the same name.
-
-    Args:
-        workspace: where.
-        drop: the drop; one from elsewhere stays where it is, and `copy` is set aside in its place.
-        reason: for a person, with the way out.
-        copy: the private copy, if one was made.
-    """
-    workspace.failed.mkdir(parents=True, exist_ok=True)
-    target = _free_name(workspace.failed, drop.path.name)
-    origin = drop.path if drop.is_ours else copy
-    text = (
-        f"{printable(drop.name)} could not be processed.\n\n{reason}\n\n"
-        f"To try again, move the file back into {workspace.inbox}.\nTo give it up, delete it together with this text.\n"
-    )
-    write_atomically(target.with_name(target.name + ERROR_SUFFIX), text)
-    if origin is not None:
-        origin.rename(target)
-        fsync_folder(workspace.failed)
+    with suppress(OSError):  # should a power cut bring it back, it is recognised
         fsync_folder(drop.path.parent)
-    return printable(target.name)
-
-
-def _free_name(folder: Path, name: str) -> Path:
-    """A name that is not taken in `folder`, short enough for its text; a text without its file does not count."""
-    stem, suffix = Path(name).stem, Path(name).suffix
-    while len(os.fsencode(stem + suffix)) > 200:
-        stem, suffix = stem[:-1] if stem else "", suffix if stem else suffix[:-1]
-    number = 1
-    while (target := folder / (f"{stem}{suffix}" if number == 1 else f"{stem} ({number}){suffix}")).exists():
-        number += 1
-    return target
-
-
-@dataclass(frozen=True)
-class SetAside:
-    """A file in `failed/` and why it is there."""
-
-    name: str
-    reason: str
-
-
-def failures(workspace: Workspace) -> list[SetAside]:
-    """What lies in `failed/`; texts whose file a person took back are removed."""
-    found = []
-    for text in sorted(workspace.failed.glob(f"*{ERROR_SUFFIX}")) if workspace.failed.is_dir() else ():
-        file = text.with_name(text.name.removesuffix(ERROR_SUFFIX))
-        if not file.exists():
-            text.unlink(missing_ok=True)
-            continue
-        paragraphs = text.read_text(encoding="utf-8", errors="replace").split("\n\n")
-        found.append(
-            SetAside(
-                printable(file.name),
-                printable(paragraphs[1]) if len(paragraphs) > 1 else "no reason was kept",
-            )
-        )
-    return found
+    return None
 
 
 def remove_empty_folders(workspace: Workspace, *, older_than_s: float) -> None:
     """Remove sub-folders of the inbox that are empty and were not touched for a while, deepest first."""
     for folder, _, _ in os.walk(workspace.inbox, topdown=False):
         path = Path(folder)
-        if path in (workspace.inbox, workspace.failed):
+        below = path.relative_to(workspace.inbox)
+        if path in (workspace.inbox, workspace.failed) or any(part.startswith(".") for part in below.parts):
             continue
         try:
             if time.time() - path.stat().st_mtime >= older_than_s:

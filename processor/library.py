@@ -18,13 +18,23 @@ from typing import Any
 
 from processor import record as records
 from processor.errors import RecordError, WorkspaceError, WrongUsage
-from processor.files import append_line, fsync_folder, printable, safe_suffix, slug, write_atomically
+from processor.files import (
+    append_line,
+    fsync_folder,
+    hash_file,
+    printable,
+    remove_leftovers,
+    safe_suffix,
+    slug,
+    write_atomically,
+)
 from processor.record import JSON, Record
 from processor.workspace import Workspace
 
 PERSON_NAME = "person.json"
 DROPS_NAME = "drops.jsonl"
 _OURS = {records.RECORD_NAME, records.ARRAYS_NAME, PERSON_NAME, DROPS_NAME, "report.md"}
+_YEAR, _MONTH, _DAY = re.compile("[0-9]{4}"), re.compile("[01][0-9]"), re.compile("[0-3][0-9]")
 _FOLDER_NAME = re.compile(r"[a-z0-9-]{1,60}-[0-9a-f]{8,64}")
 
 
@@ -52,19 +62,23 @@ class Track:
 
     @property
     def source(self) -> Path | None:
-        """The file as it was dropped, or None if a person took it away."""
-        files = (
+        """The file as it was dropped, or None if a person took it away.
+
+        It is named like the folder; what a person put beside it (a cover, a text) is not meant.
+        """
+        stem = self.id.rpartition("-")[0]
+        files = [
             path
-            for path in self.folder.iterdir()
-            if path.is_file() and path.name not in _OURS and not path.name.startswith(".")
-        )
-        return next(iter(sorted(files)), None)
+            for path in sorted(self.folder.glob("[!.]*"))
+            if path.is_file() and path.name not in _OURS and path.stem in (stem, f"source-{stem}")
+        ]
+        return files[0] if files else None
 
     @property
     def signature(self) -> str:
         """Changes whenever one of the files that a page or the catalogue shows changes."""
         parts = []
-        for name in (records.RECORD_NAME, PERSON_NAME, DROPS_NAME):
+        for name in (records.RECORD_NAME, records.ARRAYS_NAME, PERSON_NAME, DROPS_NAME):
             try:
                 status = (self.folder / name).stat()
                 parts.append(f"{status.st_mtime_ns}:{status.st_size}")
@@ -90,21 +104,27 @@ def tracks(workspace: Workspace) -> list[Track]:
 
 
 def _walk(library: Path) -> Iterator[Track]:
-    for year in _numbered(library, 4):
-        for month in _numbered(year, 2):
-            for day in _numbered(month, 2):
-                with os.scandir(day) as entries:
-                    names = sorted(entry.name for entry in entries if _FOLDER_NAME.fullmatch(entry.name))
-                yield from (Track(day / name) for name in names)
+    for year in _named(library, _YEAR):
+        for month in _named(year, _MONTH):
+            for day in _named(month, _DAY):
+                yield from (Track(path) for path in _named(day, _FOLDER_NAME) if _is_date(day))
 
 
-def _numbered(folder: Path, digits: int) -> list[Path]:
+def _named(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if len(entry.name) == digits and entry.name.isdigit()]
-    except OSError:
+            names = sorted(entry.name for entry in entries if pattern.fullmatch(entry.name))
+    except OSError:  # gone, or no folder
         return []
-    return [folder / name for name in sorted(names)]
+    return [folder / name for name in names]
+
+
+def _is_date(day: Path) -> bool:
+    try:
+        date(*(int(part) for part in day.parts[-3:]))
+    except ValueError:  # 31 February, which no calendar could show
+        return False
+    return True
 
 
 def find(workspace: Workspace, sha256: str) -> Track | None:
@@ -158,10 +178,10 @@ def place(workspace: Workspace, staged: Path, name: str, sha256: str) -> Track:
     """
     day = workspace.library / datetime.now().astimezone().strftime("%Y/%m/%d")
     day.mkdir(parents=True, exist_ok=True)
-    for digits in (8, 16, 64):
-        target = day / f"{slug(Path(name).stem)}-{sha256[:digits]}"
-        if not target.exists():
-            break
+    # Pages and tables know a track by its folder's name alone, so no two days may have the same.
+    taken = {track.id for track in tracks(workspace)}
+    names = (f"{slug(Path(name).stem)}-{sha256[:digits]}" for digits in range(8, 65))
+    target = day / next(name for name in names if name not in taken)
     staged.rename(target)
     for folder in (day, day.parent, day.parent.parent, workspace.library):
         fsync_folder(folder)
@@ -172,6 +192,18 @@ def source_name(name: str) -> str:
     """File name under which a dropped file is kept: its slug and its suffix, so that no name can do harm."""
     kept = f"{slug(Path(name).stem)}{safe_suffix(name)}"
     return f"source-{kept}" if kept in _OURS else kept
+
+
+def has_source(track: Track, sha256: str) -> bool:
+    """Whether the track's sound file is there, byte for byte; else a drop of the same bytes must not be thrown away."""
+    source = track.source
+    return source is not None and hash_file(source) == sha256
+
+
+def restore_source(track: Track, copy: Path) -> None:
+    """Put the sound file back into a track that lost it, or in the place of one that is damaged."""
+    copy.rename(track.source or track.folder / f"{track.id.rpartition('-')[0]}{copy.suffix}")
+    fsync_folder(track.folder)
 
 
 def note_arrival(track: Track, arrival: Arrival) -> bool:
@@ -192,9 +224,11 @@ def arrivals(track: Track) -> list[Arrival]:
     found = []
     for line in lines:
         try:
-            found.append(Arrival(**json.loads(line)))
+            one = Arrival(**json.loads(line))
         except (ValueError, TypeError):
             continue
+        if isinstance(one.path, str) and isinstance(one.at, str):
+            found.append(one)
     return found
 
 
@@ -225,6 +259,7 @@ def read_person(track: Track) -> dict[str, JSON]:
 def write_person(track: Track, said: Mapping[str, JSON]) -> None:
     """Keep what a person said; analysis never writes this file."""
     path = track.folder / PERSON_NAME
+    remove_leftovers(track.folder)
     if said:
         write_atomically(path, json.dumps(dict(said), indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     else:

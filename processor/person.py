@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from processor.analysis import all_analysers
 from processor.errors import WrongUsage
 from processor.files import printable
-from processor.quantities import columns
+from processor.quantities import Column, columns
 from processor.record import JSON, plain_value
 
 TEXTS = ("title", "artist", "album", "genre", "collection", "note")
 RATING = "rating"
 MAX_RATING = 5
 MAX_CHARACTERS = 4000
+# A word is one line wherever it is shown.
+_BREAKS = str.maketrans("\n\r\t", "   ")
 
 
 def merge(said: Mapping[str, JSON], words: Iterable[str]) -> dict[str, JSON]:
@@ -41,7 +44,7 @@ def _parse(field: str, text: str) -> JSON:
     if field in TEXTS:
         if len(text) > MAX_CHARACTERS:
             raise WrongUsage(f"{field} has {len(text)} characters; at most {MAX_CHARACTERS} are kept.")
-        return printable(text) or None
+        return printable(text.translate(_BREAKS)) or None
     if field == RATING:
         if text == "":
             return None
@@ -64,18 +67,30 @@ def _parse_measured(field: str, text: str) -> JSON:
         )
     if not one.takes_known:
         raise WrongUsage(f"{field} is measured and no matter of opinion; it cannot be set.")
-    if text == "":
-        return None
+    return None if text == "" else _checked(column, field, text)
+
+
+def _checked(column: Column, field: str, text: str) -> JSON:
+    """A value of a field's type and range."""
+    q = column.quantity
     try:
-        value = text if column.base_type is str else json.loads(text)
+        value = text if column.base_type is str else json.loads(text, parse_float=_finite, parse_constant=_finite)
         checked = plain_value(column, value)
-    except (ValueError, TypeError) as error:
-        raise WrongUsage(
-            f"{field}={text}: this is not a value for {column.quantity.label} ({column.quantity.unit})."
-        ) from error
-    low, high = column.quantity.low, column.quantity.high
-    if isinstance(checked, (int, float)) and (
-        (low is not None and checked < low) or (high is not None and checked > high)
-    ):
-        raise WrongUsage(f"{field}={text}: {column.quantity.label} goes from {low} to {high} {column.quantity.unit}.")
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        checked = None
+    if checked is None:  # null is no word; an empty one takes a word back
+        raise WrongUsage(f"{field}={text}: this is not a value for {q.label} ({q.unit or 'no unit'}).")
+    for value in checked if isinstance(checked, list) else [checked]:
+        is_low = q.low is not None and isinstance(value, (int, float)) and value < q.low
+        is_high = q.high is not None and isinstance(value, (int, float)) and value > q.high
+        if is_low or is_high:
+            low, high = "…" if q.low is None else q.low, "…" if q.high is None else q.high
+            raise WrongUsage(f"{field}={text}: {q.label} goes from {low} to {high} {q.unit}".rstrip() + ".")
     return checked
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number

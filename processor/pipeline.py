@@ -6,35 +6,34 @@ repeated: killed anywhere, the next start finishes or redoes the step, and nothi
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, closing, suppress
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from time import monotonic, perf_counter, time
+from time import monotonic, perf_counter
 
-from processor import catalogue, inbox, library
+import duckdb
+
+from processor import catalogue, inbox, library, setaside
 from processor.analysis import all_analysers, result_types
 from processor.audio import DECODER_VERSION
 from processor.catalogue import Changes
 from processor.config import Settings
 from processor.engine import Done, Engine, Job
 from processor.errors import AudioError, LinerNotesError, RecordError, TooLarge, WorkspaceError
-from processor.files import append_line
+from processor.files import append_line, printable, remove_leftovers
 from processor.graph import Outcome, plan_keys
 from processor.inbox import Claim, Drop
 from processor.library import Track
 from processor.record import Record, read, write
 from processor.site import pages
-from processor.workspace import Workspace
+from processor.workspace import Workspace, cannot_write
 
 PUBLISH_EVERY_S = 5.0
-# No room, no right to write: nothing is wrong with the file, and the next one will fare no better.
-_WORKSPACE_ERRNOS = {errno.ENOSPC, errno.EROFS, errno.EDQUOT}
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,10 @@ class RunLog:
 
     def _append(self, facts: dict[str, object]) -> None:
         at = datetime.now().astimezone().isoformat(timespec="milliseconds")
-        append_line(self._path, json.dumps({"at": at, **facts}))
+        try:
+            append_line(self._path, json.dumps({"at": at, **facts}))
+        except OSError as error:
+            raise cannot_write(self._path.parent, error) from error
 
 
 def job_for(claim: Claim, settings: Settings) -> Job:
@@ -94,14 +96,16 @@ def process(
     engine: Engine,
     *,
     patience_s: float = 0.0,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Process drops and yield what became of each, in the order in which they are done.
+
+    Closed early, it lets go of all that it holds: what is not done yet is still in the inbox.
 
     Args:
         workspace: where.
         settings: its settings.
         drops: complete files.
-        engine: what analyses them.
+        engine: what analyses them; nobody else uses it meanwhile.
         patience_s: a file that is younger and turns out unreadable or cut off is left alone: more may be coming.
 
     Raises:
@@ -112,49 +116,64 @@ def process(
     with ExitStack() as everything:
         held: dict[Path, _Held] = {}
         settle = partial(_settle, workspace, held, engine, known, patience_s)
-        for drop in drops:
-            while engine.waiting > engine.workers:
+        try:
+            for drop in drops:
+                while engine.waiting > engine.workers:
+                    yield from settle()
+                start = perf_counter()
+                hold = everything.enter_context(ExitStack())
+                taken = _take(workspace, settings, drop, hold, known)
+                if isinstance(taken, Claim):
+                    held[taken.source] = _Held(taken, hold, perf_counter() - start)
+                    engine.submit(job_for(taken, settings))
+                else:
+                    hold.close()
+                    if taken is not None:
+                        yield taken
+            while engine.waiting:
                 yield from settle()
-            start = perf_counter()
-            hold = everything.enter_context(ExitStack())
-            taken = _take(workspace, settings, drop, hold, known)
-            if isinstance(taken, Claim):
-                held[taken.source] = _Held(taken, hold, perf_counter() - start)
-                engine.submit(job_for(taken, settings))
-            else:
-                hold.close()
-                if taken is not None:
-                    yield taken
-        while engine.waiting:
-            yield from settle()
+        finally:
+            engine.abandon()  # or the next to use it would be given results of files that are let go here
 
 
 def _take(
     workspace: Workspace, settings: Settings, drop: Drop, hold: ExitStack, known: dict[str, Track]
 ) -> Claim | Event | None:
     """Claim a drop; or say what became of it at once; or None if another process has it."""
+    if drop.size > settings.limits.file_bytes:
+        limit = settings.limits.file_bytes / 1e9
+        reason = f"The file has {drop.size / 1e9:.2f} GB; the limit is {limit:.2f} GB (limits.file_bytes)."
+        return _set_aside(workspace, drop, TooLarge(reason), None)
     try:
-        if drop.size > settings.limits.file_bytes:
-            limit = settings.limits.file_bytes / 1e9
-            raise TooLarge(f"The file has {drop.size / 1e9:.2f} GB; the limit is {limit:.2f} GB (limits.file_bytes).")
         claim = hold.enter_context(inbox.claim(workspace, drop))
-    except LinerNotesError as error:
-        return _set_aside(workspace, drop, error, None)
     except OSError as error:
-        _raise_if_workspace(error, workspace)
         return Event("left", drop.name, reason=f"it cannot be read: {error.strerror}")
     if claim is None:
         return None
+    if not drop.is_unchanged():
+        return Event("left", drop.name, reason="it changed while it was read; it is looked at again later")
     twin = known.get(claim.sha256[:8])
     if twin is None or library.content_hash(twin) != claim.sha256:
         return claim
-    return _note_duplicate(twin, claim)
+    with workspace.write_lock():
+        is_another = _join(workspace, twin, claim)
+    return _leave(claim, twin, "duplicate" if is_another else "stored")
 
 
-def _note_duplicate(track: Track, claim: Claim) -> Event:
-    is_another = library.note_arrival(track, claim.drop.arrival())
-    reason = inbox.leave(claim.drop)
-    return Event("duplicate" if is_another else "stored", claim.drop.name, track.id, reason)
+def _join(workspace: Workspace, track: Track, claim: Claim) -> bool:
+    """Make a drop one more arrival of a track that is known; False if this very drop was noted before."""
+    try:
+        if not library.has_source(track, claim.sha256):
+            library.restore_source(track, claim.source)
+        is_new = library.note_arrival(track, claim.drop.arrival())
+    except OSError as error:
+        raise cannot_write(workspace.library, error) from error
+    # Of a drop from the inbox the same line means that a crash came between; a file from elsewhere was named twice.
+    return is_new or not claim.drop.is_ours
+
+
+def _leave(claim: Claim, track: Track, event: str, seconds: dict[str, float] | None = None) -> Event:
+    return Event(event, claim.drop.name, track.id, inbox.leave(claim.drop), seconds or {})
 
 
 @dataclass(frozen=True)
@@ -186,7 +205,7 @@ def _may_grow(drop: Drop, done: Done, patience_s: float) -> bool:
     """Whether a file that came out unreadable or cut off is so young that the rest may still be on its way."""
     source = done.outcome.results.get("source") if done.outcome else None
     is_doubtful = isinstance(done.error, AudioError) or (source is not None and source.partial)
-    return drop.is_ours and is_doubtful and time() - drop.mtime_ns / 1e9 < patience_s
+    return drop.is_ours and is_doubtful and 0 <= drop.age_s < patience_s
 
 
 def _finish(workspace: Workspace, one: _Held, outcome: Outcome, known: dict[str, Track]) -> Event:
@@ -194,13 +213,13 @@ def _finish(workspace: Workspace, one: _Held, outcome: Outcome, known: dict[str,
     start = perf_counter()
     try:
         track, is_new = store(workspace, claim, outcome)
+    except RecordError as error:
+        return _set_aside(workspace, claim.drop, error, claim.source)
     except OSError as error:
-        _raise_if_workspace(error, workspace)
-        raise
+        raise cannot_write(workspace.library, error) from error
     known[track.short_hash[:8]] = track
-    reason = inbox.leave(claim.drop)
     seconds["store"] = perf_counter() - start
-    return Event("stored" if is_new else "duplicate", claim.drop.name, track.id, reason, _rounded(seconds))
+    return _leave(claim, track, "stored" if is_new else "duplicate", _rounded(seconds))
 
 
 def _rounded(seconds: dict[str, float]) -> dict[str, float]:
@@ -211,30 +230,24 @@ def store(workspace: Workspace, claim: Claim, outcome: Outcome) -> tuple[Track, 
     """Put a claimed and analysed file into the library; the track, and whether it is new there."""
     name = claim.drop.name.rpartition("/")[2]
     found = Record("track", claim.sha256, name, outcome.results, outcome.keys, outcome.failures)
-    arrival = claim.drop.arrival()
-    library.fill_folder(claim.folder, found, arrival)
+    library.fill_folder(claim.folder, found, claim.drop.arrival())
     with workspace.write_lock():
         twin = library.find(workspace, claim.sha256)
         if twin is not None:  # another process was faster
-            return twin, not library.note_arrival(twin, arrival)
+            return twin, not _join(workspace, twin, claim)
         return library.place(workspace, claim.folder, name, claim.sha256), True
 
 
 def _set_aside(workspace: Workspace, drop: Drop, error: LinerNotesError | None, copy: Path | None) -> Event:
+    reason = printable(" ".join(str(error).split()))
+    if drop.is_ours and not drop.is_unchanged():
+        return Event("left", drop.name, reason=f"{reason} But it changed meanwhile; it is looked at again later.")
     try:
-        inbox.set_aside(workspace, drop, str(error), copy)
+        with workspace.write_lock():
+            setaside.set_aside(workspace, drop, reason, copy)
     except OSError as trouble:
-        _raise_if_workspace(trouble, workspace)
-        return Event("left", drop.name, reason=f"{error} It cannot be moved to failed/ either: {trouble.strerror}")
-    return Event("failed", drop.name, reason=str(error))
-
-
-def _raise_if_workspace(error: OSError, workspace: Workspace) -> None:
-    if error.errno in _WORKSPACE_ERRNOS:
-        raise WorkspaceError(
-            f"The library {workspace.library} cannot be written: {error.strerror}. "
-            "Nothing is lost: what is not done yet is still where it was. Make room, then run again."
-        ) from error
+        return Event("left", drop.name, reason=f"{reason} It cannot be moved to failed/ either: {trouble.strerror}")
+    return Event("failed", drop.name, reason=reason)
 
 
 def publish(workspace: Workspace, *, rebuild: bool = False, progress: catalogue.Progress | None = None) -> Changes:
@@ -250,26 +263,27 @@ def publish(workspace: Workspace, *, rebuild: bool = False, progress: catalogue.
     """
     try:
         with workspace.write_lock():
+            setaside.remove_orphan_texts(workspace)
             if rebuild:
                 catalogue.discard(workspace.state / catalogue.PRIVATE_NAME)
                 pages.forget(workspace)
             with catalogue.opened(workspace) as connection:
                 changes = catalogue.synchronise(workspace, connection, progress)
-                if changes.changed or changes.removed or not workspace.catalogue.is_file():
+                if not catalogue.is_published(workspace, connection):
                     catalogue.publish_snapshot(workspace, connection)
                 pages.publish(
                     workspace,
                     connection,
                     changes.all_tracks,
-                    inbox.failures(workspace),
+                    setaside.failures(workspace),
                     inbox.scan(workspace).ignored,
                     progress,
                 )
             return changes
-    except OSError as error:
-        _raise_if_workspace(error, workspace)
+    except (OSError, duckdb.Error) as error:
         raise WorkspaceError(
-            f"Publishing failed: {error}. The folders are sound; `linernotes rebuild` makes the rest anew."
+            f"The catalogue or the site cannot be written: {error}. The library's folders are sound. "
+            "Mend this, then run again; `linernotes rebuild` makes both anew."
         ) from error
 
 
@@ -284,12 +298,14 @@ def run_all(
     """Process drops, log and tell each event, and publish every few seconds and at the end."""
     published = monotonic()
     try:
-        for event in process(workspace, settings, drops, engine):
-            log.write(event)
-            tell(event)
-            if monotonic() - published > PUBLISH_EVERY_S:
-                publish(workspace)
-                published = monotonic()
+        with closing(process(workspace, settings, drops, engine)) as events:
+            for event in events:
+                log.write(event)
+                tell(event)
+                if monotonic() - published > PUBLISH_EVERY_S:
+                    with suppress(WorkspaceError):  # storing goes on; the last one says what is wrong
+                        publish(workspace)
+                    published = monotonic()
     finally:
         log.close()
         publish(workspace)
@@ -336,38 +352,49 @@ def stale_tracks(workspace: Workspace, settings: Settings, only: Track | None = 
 
 def refresh(
     workspace: Workspace, settings: Settings, stale: Iterable[Stale], engine: Engine
-) -> Iterator[tuple[Stale, Event]]:
-    """Analyse again what a new version or a person's word made stale, and rewrite the records."""
+) -> Generator[tuple[Stale, Event], None, None]:
+    """Analyse again what a new version or a person's word made stale, and rewrite the records.
+
+    Raises:
+        WorkspaceError: a record cannot be written.
+    """
     todo: dict[Path, Stale] = {}
-    for one in stale:
-        source = one.track.source
-        if source is None:
-            yield (
-                one,
-                Event("failed", one.record.name, one.track.id, "its source file is gone from the library"),
-            )
-            continue
-        known = library.known_words(library.read_person(one.track))
-        previous = Outcome(dict(one.record.results), dict(one.record.failures), dict(one.record.keys))
-        todo[source] = one
-        engine.submit(Job(source, one.record.sha256, settings.limits, settings.analysers.off, known, previous))
-    for done in engine.drain():
-        one = todo[done.job.path]
-        if done.outcome is None:
-            yield (
-                one,
-                Event("failed", one.record.name, one.track.id, f"{done.error} Its record stays as it was."),
-            )
-            continue
-        outcome = done.outcome
-        renewed = Record(
-            one.record.kind,
-            one.record.sha256,
-            one.record.name,
-            outcome.results,
-            outcome.keys,
-            outcome.failures,
-        )
-        with workspace.write_lock():
+    try:
+        for one in stale:
+            source = one.track.source
+            if source is None:
+                yield one, _refusal(one, "its source file is gone from the library")
+                continue
+            todo[source] = one
+            engine.submit(_job_again(one, source, settings))
+        while engine.waiting:
+            for done in engine.next_done():
+                one = todo[done.job.path]
+                if done.outcome is None:
+                    yield one, _refusal(one, f"{done.error} Its record stays as it was.")
+                else:
+                    _renew(workspace, one, done.outcome)
+                    seconds = _rounded(done.outcome.seconds)
+                    yield one, Event("refreshed", one.record.name, one.track.id, seconds=seconds)
+    finally:
+        engine.abandon()
+
+
+def _refusal(one: Stale, reason: str) -> Event:
+    return Event("failed", one.record.name, one.track.id, reason)
+
+
+def _job_again(one: Stale, source: Path, settings: Settings) -> Job:
+    known = library.known_words(library.read_person(one.track))
+    previous = Outcome(dict(one.record.results), dict(one.record.failures), dict(one.record.keys))
+    return Job(source, one.record.sha256, settings.limits, settings.analysers.off, known, previous)
+
+
+def _renew(workspace: Workspace, one: Stale, outcome: Outcome) -> None:
+    renewed = replace(one.record, results=outcome.results, keys=outcome.keys, failures=outcome.failures)
+    with workspace.write_lock():
+        remove_leftovers(one.track.folder)
+        try:
             write(renewed, one.track.folder)
-        yield one, Event("refreshed", one.record.name, one.track.id, seconds=_rounded(outcome.seconds))
+        except OSError as error:
+            raise cannot_write(one.track.folder, error) from error

@@ -10,6 +10,7 @@ import dataclasses
 import types
 import typing
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -48,14 +49,14 @@ class Column:
     type: Any
     quantity: Quantity
 
-    @property
+    @cached_property
     def base_type(self) -> Any:
         """The type without `| None`."""
         if isinstance(self.type, types.UnionType) or typing.get_origin(self.type) is typing.Union:
             return next(part for part in typing.get_args(self.type) if part is not type(None))
         return self.type
 
-    @property
+    @cached_property
     def is_curve(self) -> bool:
         """Whether the field is an array, which is kept in the record but is no column of the catalogue."""
         return typing.get_origin(self.base_type) is np.ndarray or self.base_type is np.ndarray
@@ -75,7 +76,8 @@ def quantity(
     return dataclasses.field(metadata={_KEY: Quantity(unit, label, source, help, low, high, digits)})
 
 
-def columns(result_type: type) -> list[Column]:
+@cache
+def columns(result_type: type) -> tuple[Column, ...]:
     """The declared fields of a result class, in order.
 
     Raises:
@@ -87,4 +89,4 @@ def columns(result_type: type) -> list[Column]:
         if _KEY not in field.metadata:
             raise TypeError(f"{result_type.__name__}.{field.name} is not declared with quantity()")
         found.append(Column(field.name, hints[field.name], field.metadata[_KEY]))
-    return found
+    return tuple(found)

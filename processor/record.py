@@ -11,10 +11,13 @@ import io
 import json
 import math
 import typing
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -71,9 +74,10 @@ class Record:
     failures: Mapping[str, Failure] = field(default_factory=dict)
 
 
-def plain(result: Any) -> dict[str, JSON]:
-    """A result as JSON values: floats rounded, arrays as lists, what is not a number as null."""
-    return {column.name: _plain(getattr(result, column.name)) for column in columns(type(result))}
+def plain(result: Any, *, curves: bool = True) -> dict[str, JSON]:
+    """A result as JSON values: floats rounded, arrays as lists (or left out), what is not a number as null."""
+    wanted = (column for column in columns(type(result)) if curves or not column.is_curve)
+    return {column.name: _plain(getattr(result, column.name)) for column in wanted}
 
 
 def _plain(value: Any) -> JSON:
@@ -81,6 +85,8 @@ def _plain(value: Any) -> JSON:
         return [_plain(item) for item in value.tolist()]
     if isinstance(value, (tuple, list)):
         return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, (bool, int, str)) or value is None:
         return value
     number = float(value)
@@ -173,7 +179,7 @@ def read(folder: Path, types: Mapping[str, type], *, curves: bool = True) -> Rec
     Args:
         folder: one track's folder.
         types: analyser name → result class.
-        curves: read `arrays.npz` too; without it, long curves are empty.
+        curves: read the curves too; without them, all are empty, and reading is twice as fast.
 
     Raises:
         RecordTooNew: written by a newer Liner Notes.
@@ -182,18 +188,18 @@ def read(folder: Path, types: Mapping[str, type], *, curves: bool = True) -> Rec
     path = folder / RECORD_NAME
     try:
         tree = upgrade(json.loads(path.read_bytes()))
-        arrays = _unpack(folder / ARRAYS_NAME) if curves else {}
+        arrays = _unpack(folder / ARRAYS_NAME) if curves else None
         return _from_tree(tree, arrays, types)
     except RecordError as error:
         raise type(error)(f"{path}: {error}") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, BadZipFile, zlib.error, RecursionError) as error:
         raise RecordError(f"{path} is not a record ({type(error).__name__}: {error}).") from error
 
 
 def _unpack(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     if not path.is_file():
         return {}
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         return dict(archive.items())
 
 
@@ -213,7 +219,7 @@ def upgrade(tree: JSON) -> dict[str, JSON]:
     return tree
 
 
-def _from_tree(tree: dict[str, JSON], arrays: Mapping[str, np.ndarray[Any, Any]], types: Mapping[str, type]) -> Record:
+def _from_tree(tree: dict[str, JSON], arrays: Mapping[str, np.ndarray[Any, Any]] | None, types: Mapping[str, type]) -> Record:
     results = {}
     for name, values in tree["results"].items():
         if name in types:
@@ -226,8 +232,13 @@ def _from_tree(tree: dict[str, JSON], arrays: Mapping[str, np.ndarray[Any, Any]]
     return Record(str(tree["kind"]), str(tree["sha256"]), str(tree["name"]), results, keys, failures)
 
 
-def result_from(result_type: type, values: Mapping[str, JSON], arrays: Mapping[str, np.ndarray[Any, Any]] | None = None) -> Any:
+def result_from(result_type: type, values: Mapping[str, JSON], arrays: Mapping[str, np.ndarray[Any, Any]] | None) -> Any:
     """Build a result from JSON values.
+
+    Args:
+        result_type: its class.
+        values: field → value.
+        arrays: content of `arrays.npz`; None leaves every curve empty.
 
     Raises:
         KeyError: a field is missing, or its array is.
@@ -237,7 +248,7 @@ def result_from(result_type: type, values: Mapping[str, JSON], arrays: Mapping[s
     unknown = set(values) - {column.name for column in declared}
     if unknown:
         raise TypeError(f"{result_type.__name__} has no field {sorted(unknown)[0]}")
-    return result_type(**{column.name: _field_from(column, values[column.name], arrays or {}) for column in declared})
+    return result_type(**{column.name: _field_from(column, values[column.name], arrays) for column in declared})
 
 
 def plain_value(column: Column, value: JSON) -> JSON:
@@ -249,27 +260,31 @@ def plain_value(column: Column, value: JSON) -> JSON:
     return _plain(_field_from(column, value, {}))
 
 
-def _field_from(column: Column, value: JSON, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Any:
+def _field_from(column: Column, value: JSON, arrays: Mapping[str, np.ndarray[Any, Any]] | None) -> Any:
     if value is None:
         if column.type is column.base_type:
             raise TypeError(f"{column.name} cannot be None")
         return None
     if column.is_curve:
-        if isinstance(value, dict):
-            return arrays[value["array"]] if arrays else np.empty(0)
-        return np.array(value, dtype=np.float64)
+        if arrays is None:
+            return np.empty(0)
+        return arrays[value["array"]] if isinstance(value, dict) else np.array(value, dtype=np.float64)
     return _value_from(column.base_type, value)
 
 
 def _value_from(kind: Any, value: JSON) -> Any:
-    if typing.get_origin(kind) is tuple:
-        item = typing.get_args(kind)[0]
-        return tuple(_value_from(item, part) for part in value)
-    options = typing.get_args(kind) or (kind,)
-    if value is None and type(None) in options:
-        return None
-    if float in options and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+    is_tuple, options = _options(kind)
+    if is_tuple:
+        return tuple([_value_from(options[0], part) for part in value])
     if type(value) in options:
         return value
+    if type(value) is int and float in options:
+        return float(value)
     raise TypeError(f"{value!r} is not a {kind}")
+
+
+@cache
+def _options(kind: Any) -> tuple[bool, tuple[Any, ...]]:
+    """Whether a type is a tuple, and of what; else the types that a value of it may have."""
+    parts = typing.get_args(kind) or (kind,)
+    return typing.get_origin(kind) is tuple, parts

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from processor.files import write_atomically
 
 HOME_VARIABLE = "LINERNOTES_HOME"
 WRITE_PATIENCE_S = 120.0
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True)
@@ -101,16 +103,22 @@ class Workspace:
 
         Raises:
             WorkspaceBusy: somebody else held it for two minutes.
+            WorkspaceError: the library cannot be written.
         """
-        self.state.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.state / "write.lock", timeout=WRITE_PATIENCE_S)
         try:
-            with lock:
-                yield
+            self.state.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
         except Timeout as error:
             raise WorkspaceBusy(
                 f"Another process has been writing to {self.library} for {WRITE_PATIENCE_S:.0f} s; try again later."
             ) from error
+        except OSError as error:
+            raise cannot_write(self.library, error) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     @contextmanager
     def watch_lock(self) -> Iterator[None]:
@@ -118,32 +126,48 @@ class Workspace:
 
         Raises:
             WorkspaceBusy: there is one already; the message names it.
+            WorkspaceError: the library cannot be written.
         """
-        self.state.mkdir(parents=True, exist_ok=True)
         note = self.state / "watch.json"
         lock = FileLock(self.state / "watch.lock", timeout=0)
         try:
+            self.state.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout as error:
             raise WorkspaceBusy(f"{_daemon_name(note)} is watching {self.inbox} already; stop it first.") from error
+        except OSError as error:
+            raise cannot_write(self.library, error) from error
         try:
-            since = datetime.now().astimezone().isoformat(timespec="seconds")
-            write_atomically(note, json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since}))
+            # The note is only for people: without room for it, the lock holds all the same.
+            with suppress(OSError):
+                since = datetime.now().astimezone().isoformat(timespec="seconds")
+                write_atomically(note, json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since}))
             yield
         finally:
-            note.unlink(missing_ok=True)
+            with suppress(OSError):
+                note.unlink(missing_ok=True)
             lock.release()
 
     def daemon(self) -> str | None:
         """The daemon that is watching now, in words, or None."""
         if not self.state.is_dir():
             return None
-        lock = FileLock(self.state / "watch.lock", timeout=0)
         try:
-            with lock:
+            with FileLock(self.state / "watch.lock", timeout=0):
                 return None
         except Timeout:
             return _daemon_name(self.state / "watch.json")
+        except OSError:  # what cannot be locked by us is not written by a daemon either
+            return None
+
+
+def cannot_write(folder: Path, error: OSError) -> WorkspaceError:
+    """What to say when the system refuses to write: the file in hand is sound, and the next fares no better."""
+    remedy = "Make room" if error.errno in NO_ROOM else "Make it writable"
+    return WorkspaceError(
+        f"{folder} cannot be written: {error.strerror or error}. "
+        f"Nothing is lost: what is not done yet is still where it was. {remedy}, then run again."
+    )
 
 
 def _daemon_name(note: Path) -> str:

@@ -237,9 +237,9 @@ class Meter:
 
     def true_peaks(self) -> Vector:
         """True peak of each second as an amplitude, the filter's tail after the end included."""
-        if not self._peaks:
-            return np.zeros(0)
-        peaks = np.concatenate(self._peaks)
+        peaks = np.concatenate([np.zeros(0), *self._peaks])
+        if peaks.size == 0:
+            return peaks
         tail = np.zeros(1, np.float32)
         for row in self._history:
             _true_peaks(np.concatenate([row, np.zeros(TAPS - 1, np.float32)]), TAPS - 1, self._filters, self._rate, tail)
@@ -305,11 +305,11 @@ def _true_peaks(row: Samples, skip: int, filters: Samples, rate: int, peaks: Sam
     filter sees times the filter's absolute sum. So a block is interpolated only if that bound is above what its
     second has already reached: exact, and rarely done.
     """
-    phases, taps = filters.shape
+    phases = len(filters)
     bound = np.float32(1.0)
     for p in range(phases):
         total = np.float32(0.0)
-        for t in range(taps):
+        for t in range(TAPS):
             total += abs(filters[p, t])
         bound = max(bound, total)
     highest = before = np.float32(0.0)
@@ -330,13 +330,25 @@ def _true_peaks(row: Samples, skip: int, filters: Samples, rate: int, peaks: Sam
             highest = max(highest, top)
         for k in range(blocks if phases else 0):
             if max(before, maxima[k]) * bound > best:
-                for i in range(max(start + k * PEAK_BLOCK, taps - 1), min(start + (k + 1) * PEAK_BLOCK, end)):
-                    for p in range(phases):
-                        value = np.float32(0.0)
-                        for t in range(taps):
-                            value += row[i - taps + 1 + t] * filters[p, t]
-                        best = max(best, abs(value))
+                first = max(start + k * PEAK_BLOCK, TAPS - 1) - TAPS + 1
+                for p in range(phases):
+                    best = max(best, _highest_between(row[first : min(start + (k + 1) * PEAK_BLOCK, end)], filters[p]))
             # A second's last block may be shorter than the filter, which then sees the one before it, too.
             before = max(before, maxima[k]) if k == blocks - 1 else maxima[k]
         peaks[second] = best
+    return float(highest)
+
+
+@kernel
+def _highest_between(samples: Samples, taps: Samples) -> float:
+    """Highest absolute value of a filtered stretch.
+
+    `TAPS` is known when this is compiled, so the inner loop is unrolled and the outer one becomes a vector's.
+    """
+    highest = np.float32(0.0)
+    for i in range(samples.size - TAPS + 1):
+        value = np.float32(0.0)
+        for t in range(TAPS):
+            value += samples[i + t] * taps[t]
+        highest = max(highest, abs(value))
     return float(highest)

@@ -14,18 +14,25 @@ from processor.cli.shared import (
     NOTHING_DONE,
     OK,
     SET_ASIDE,
+    decodable,
     examples,
     home_option,
+    home_path,
     json_option,
     open_workspace,
+    plural,
     print_json,
     progress_bar,
+    say,
     workers_option,
 )
-from processor.errors import WrongUsage
+from processor.errors import WorkspaceError, WrongUsage
 
 if TYPE_CHECKING:
     from processor.config import Settings
+    from processor.workspace import Workspace
+
+_QUERY_HINT = "The tables: linernotes query 'SHOW TABLES'. Their columns: linernotes query 'DESCRIBE tracks'."
 
 
 @click.command(
@@ -44,9 +51,8 @@ def analyse(files: tuple[Path, ...], workers: int | None, home: str | None, as_j
 
     from processor.config import load_settings
     from processor.engine import Engine
-    from processor.workspace import choose_home
 
-    settings = load_settings(choose_home(home, os.environ))
+    settings = load_settings(home_path(home))
     count = min(workers or settings.workers.count or os.cpu_count() or 1, len(files))
     settings = replace(settings, workers=replace(settings.workers, count=count))
     failed = 0
@@ -55,7 +61,7 @@ def analyse(files: tuple[Path, ...], workers: int | None, home: str | None, as_j
             step(file.name)
             failed += "error" in facts
             if as_json:
-                print_json({"file": str(file), **facts})
+                print_json({"file": decodable(str(file)), **facts})
             else:
                 _show_analysis(file, facts)
     if not failed:
@@ -66,27 +72,31 @@ def analyse(files: tuple[Path, ...], workers: int | None, home: str | None, as_j
 def _analyses(files: Sequence[Path], settings: Settings, engine: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Results in the order of the files, whichever is done first."""
     from processor.engine import Job
-    from processor.inbox import drops_from
 
     facts: dict[int, dict[str, Any]] = {}
-    queue: dict[int, Job] = {}
     for number, file in enumerate(files):
-        if file.is_dir():
-            facts[number] = {"error": "This is a folder; name the files in it."}
-        elif trouble := drops_from([file]).missing:
-            facts[number] = {"error": f"It cannot be analysed: {trouble[0].reason}."}
-        else:
-            queue[number] = Job(file.resolve(), f"{number}", settings.limits, settings.analysers.off)
-    for job in queue.values():
-        engine.submit(job)
-    following = 0
-    while following < len(files):
-        while following in facts:
-            yield files[following], facts.pop(following)
-            following += 1
-        if following < len(files):
+        if trouble := _why_not(file):
+            facts[number] = {"error": trouble}
+        else:  # the hash is not needed here; its place carries the number
+            engine.submit(Job(file.resolve(), f"{number}", settings.limits, settings.analysers.off))
+    for number, file in enumerate(files):
+        while number not in facts:
             for done in engine.next_done():
                 facts[int(done.job.sha256)] = _analysis_facts(done)
+        yield file, facts.pop(number)
+
+
+def _why_not(file: Path) -> str | None:
+    """Why something cannot be analysed, where that is clear before it is opened."""
+    import stat
+
+    try:
+        mode = file.stat().st_mode
+    except OSError as error:
+        return f"It cannot be analysed: {error.strerror}."
+    if stat.S_ISDIR(mode):
+        return "This is a folder; name the files in it."
+    return None if stat.S_ISREG(mode) else "This is no regular file; it is never opened."
 
 
 def _analysis_facts(done: Any) -> dict[str, Any]:
@@ -116,10 +126,17 @@ def _show_analysis(file: Path, facts: dict[str, Any]) -> None:
             continue
         for column in columns(kind):
             value = facts[name][column.name]
-            if column.is_curve or value is None:
-                continue
-            text = " / ".join(str(v) for v in value) if isinstance(value, list) else str(value)
-            click.echo(f"  {name + '.' + column.name:<34}{text} {column.quantity.unit}")
+            if not column.is_curve and value is not None:
+                text = f"{_text(value, column.quantity.digits)} {column.quantity.unit}".rstrip()
+                click.echo(f"  {name + '.' + column.name:<34}{text}")
+
+
+def _text(value: Any, digits: int) -> str:
+    if isinstance(value, list):
+        return " / ".join(_text(item, digits) for item in value)
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "–"}[value]
+    return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
 
 
 @click.command(
@@ -135,64 +152,39 @@ def _show_analysis(file: Path, facts: dict[str, Any]) -> None:
 @json_option
 def query(sql: str, style: str, home: str | None, as_json: bool) -> None:
     """Ask the catalogue in SQL; `-` reads the query from standard input."""
+    from processor.cli.formats import print_rows
+
+    workspace, _ = open_workspace(home)
+    text = sys.stdin.buffer.read().decode("utf-8", "replace") if sql == "-" else decodable(sql)
+    names, rows = _answer(workspace, text)
+    print_rows("json" if as_json else style, names, rows)
+
+
+def _answer(workspace: Workspace, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Column names and rows.
+
+    Raises:
+        WrongUsage: the query is wrong.
+        WorkspaceError: the catalogue is.
+    """
     import duckdb
 
     from processor import catalogue
 
-    workspace, _ = open_workspace(home)
     try:
-        names, rows = catalogue.query(workspace, sys.stdin.read() if sql == "-" else sql)
+        if not duckdb.extract_statements(sql):
+            raise WrongUsage(f"The query is empty.\n{_QUERY_HINT}")
+        return catalogue.query(workspace, sql)
     except duckdb.Error as error:
-        raise WrongUsage(
-            f"{error}\nThe tables: linernotes query 'SHOW TABLES'. Their columns: linernotes query 'DESCRIBE tracks'."
-        ) from error
-    if as_json or style == "json":
-        for row in rows:
-            print_json({name: _jsonable(value) for name, value in zip(names, row, strict=True)})
-    elif style == "csv":
-        import csv
-
-        writer = csv.writer(sys.stdout)
-        writer.writerow(names)
-        writer.writerows([[_jsonable(value) for value in row] for row in rows])
-    else:
-        _print_table(names, rows)
-
-
-def _jsonable(value: Any) -> Any:
-    """A value of DuckDB's as JSON has it: dates as ISO 8601, numbers that are none as null."""
-    if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else None
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, (list, tuple)):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-def _print_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    def cell(value: Any) -> str:
-        text = (
-            ""
-            if value is None
-            else f"{value:.4g}"
-            if isinstance(value, float) and abs(value) < 1e4
-            else str(_jsonable(value))
-        )
-        return text if len(text) <= 60 else text[:59] + "…"
-
-    lines = [[cell(value) for value in row] for row in rows]
-    widths = [max([len(name), *(len(line[k]) for line in lines)]) for k, name in enumerate(names)]
-    is_number = [any(isinstance(row[k], (int, float)) for row in rows) for k in range(len(names))]
-    for line in [list(names), ["─" * width for width in widths], *lines]:
-        cells = (
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(line, widths, is_number, strict=True)
-        )
-        click.echo("  ".join(cells).rstrip())
-    click.echo(f"({len(rows)} row{'' if len(rows) == 1 else 's'})", err=True)
+        if "pytz" in str(error):  # what DuckDB's client makes such a time with, and we do not depend on
+            raise WrongUsage("A column is a time with a time zone; cast it: now()::TIMESTAMP.") from error
+        try:
+            catalogue.query(workspace, "SELECT track FROM library LIMIT 1")
+        except duckdb.Error as trouble:
+            raise WorkspaceError(
+                f"{workspace.catalogue} cannot be read; `linernotes rebuild` makes it anew. ({trouble})"
+            ) from trouble
+        raise WrongUsage(f"{str(error).strip()}\n{_QUERY_HINT}") from error
 
 
 @click.command(
@@ -222,7 +214,6 @@ def explain(field: str, as_json: bool, home: str | None) -> None:
 @home_option
 def serve(port: int, home: str | None) -> None:
     """Serve the site on this machine, with range requests, until Ctrl-C."""
-    from processor.errors import WorkspaceError
     from processor.serve import HOST, server
 
     workspace, _ = open_workspace(home)
@@ -232,9 +223,8 @@ def serve(port: int, home: str | None) -> None:
         running = server(workspace.site, port)
     except OSError as error:
         raise WorkspaceError(f"Port {port} cannot be used ({error.strerror}); choose another with --port.") from error
-    click.echo(f"http://{HOST}:{running.server_address[1]}/  (Ctrl-C ends)")
-    sys.stdout.flush()
     try:
+        say(f"http://{HOST}:{running.server_address[1]}/  (Ctrl-C ends)")
         running.serve_forever()
     except KeyboardInterrupt:
         click.echo("Stopped.", err=True)
@@ -250,14 +240,12 @@ def doctor(thorough: bool, home: str | None, as_json: bool) -> int:
     """Say what is installed, whether the workspace is sound, and how to mend it. Exit code 1 if something is not."""
     from dataclasses import asdict
 
-    from processor.config import load_settings
     from processor.doctor import examine
-    from processor.workspace import Workspace, choose_home
+    from processor.workspace import Workspace
 
-    home_path = choose_home(home, os.environ)
     problems = 0
     marks = {"ok": "✓", "note": "·", "problem": "✗"}
-    for finding in examine(Workspace(home_path), load_settings(home_path), thorough=thorough):
+    for finding in examine(Workspace(home_path(home)), thorough=thorough):
         problems += finding.state == "problem"
         if as_json:
             print_json(asdict(finding))
@@ -267,5 +255,5 @@ def doctor(thorough: bool, home: str | None, as_json: bool) -> int:
                 + (f"\n    → {finding.remedy}" if finding.remedy else "")
             )
     if not as_json:
-        click.echo("All is sound." if not problems else f"{problems} problem{'' if problems == 1 else 's'}.")
+        click.echo("All is sound." if not problems else f"{plural(problems, 'problem')}.")
     return NOTHING_DONE if problems else OK

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +21,13 @@ from processor.cli.shared import (
     counting,
     examples,
     home_option,
+    home_path,
     json_option,
     open_workspace,
+    plural,
     print_json,
     progress_bar,
+    say,
     workers_option,
 )
 
@@ -40,9 +46,9 @@ MAX_LISTED = 20
 @json_option
 def init(folder: str | None, home: str | None, as_json: bool) -> None:
     """Make a workspace: inbox/, library/, site/ and a commented linernotes.toml."""
-    from processor.workspace import Workspace, choose_home
+    from processor.workspace import Workspace
 
-    workspace = Workspace(choose_home(folder or home, os.environ))
+    workspace = Workspace(home_path(folder or home))
     was_there = workspace.exists()
     workspace.create()
     if as_json:
@@ -73,33 +79,50 @@ def _run(workspace: Workspace, settings: Settings, files: Sequence[Path], as_jso
     from processor.engine import Engine
     from processor.pipeline import Event, RunLog, publish, run_all
 
-    inbox.sweep(workspace)
     found = inbox.drops_from(files) if files else inbox.scan(workspace)
-    drops, moving = _settled(workspace, settings, found.drops) if not files else (found.drops, [])
-    early = [Event("left", drop.name, reason="it is still being written, or named as unfinished") for drop in moving]
-    early += [Event("failed", one.name, reason=one.reason) for one in found.missing]
+    drops, moving = (found.drops, []) if files else _settled(workspace, settings, found.drops)
+    early = [Event("ignored", one.name, reason=one.reason) for one in found.ignored]
+    early += [Event("left", drop.name, reason="it is still being written, or named as unfinished") for drop in moving]
+    early += [Event("missing", one.name, reason=one.reason) for one in found.missing]
     events: list[Event] = []
-    with Engine(settings) as engine, progress_bar("Processing", len(drops)) as step:
+    with _swept(workspace), Engine(settings) as engine, progress_bar("Processing", len(drops)) as step:
 
         def tell(event: Event) -> None:
             events.append(event)
-            step(event.name)
             if as_json:
-                print_json(_event_facts(event))
+                say(json.dumps(_event_facts(event)))
             elif not sys.stderr.isatty():
-                click.echo(_event_text(event))
+                say(_event_text(event))
+
+        def tell_step(event: Event) -> None:
+            step(event.name)
+            tell(event)
 
         for event in early:
             tell(event)
         if drops:
-            run_all(workspace, settings, drops, engine, RunLog(workspace, "run"), tell)
+            run_all(workspace, settings, drops, engine, RunLog(workspace, "run"), tell_step)
         else:
             publish(workspace)
     if not files:
         inbox.remove_empty_folders(workspace, older_than_s=0.0)
     if not as_json:
-        _summarise(workspace, events, [f"{one.name}: {one.reason}" for one in found.ignored])
-    return _exit_code(events)
+        _summarise(workspace, events, len(drops), is_named=bool(files))
+    return _exit_code(events, is_named=bool(files))
+
+
+@contextmanager
+def _swept(workspace: Workspace) -> Iterator[None]:
+    """A workspace without leftovers before, and after Ctrl-C, which may strike while a claim is being given back."""
+    from processor import inbox
+
+    inbox.sweep(workspace)
+    try:
+        yield
+    except KeyboardInterrupt as interruption:
+        traceback.clear_frames(interruption.__traceback__)  # they may hold the claim's lock
+        inbox.sweep(workspace)
+        raise
 
 
 def _settled(workspace: Workspace, settings: Settings, drops: list[Any]) -> tuple[list[Any], list[Any]]:
@@ -130,44 +153,50 @@ def _event_text(event: Event) -> str:
     return text + (f" ({event.reason})" if event.reason else "")
 
 
-def _summarise(workspace: Workspace, events: Sequence[Event], ignored: Sequence[str]) -> None:
-    kinds = {
-        kind: [event for event in events if event.event == kind] for kind in ("stored", "duplicate", "failed", "left")
-    }
+# What became of a drop, in the words of the summary.
+_WORDS = {
+    "stored": "stored",
+    "duplicate": "known already",
+    "failed": "set aside",
+    "missing": "not there",
+    "left": "left in place",
+    "ignored": "ignored",
+}
+
+
+def _summarise(workspace: Workspace, events: Sequence[Event], drops: int, *, is_named: bool) -> None:
+    kinds = {kind: [event for event in events if event.event == kind] for kind in _WORDS}
     if not events:
-        click.echo(
-            f"The inbox {workspace.inbox} is empty: drop sound files into it, or name some: linernotes run song.wav"
-        )
+        say(_why_nothing(workspace, drops, is_named=is_named))
     elif sys.stderr.isatty():
-        shown = [
-            *kinds["stored"][:MAX_LISTED],
-            *kinds["duplicate"][:MAX_LISTED],
-            *kinds["failed"],
-            *kinds["left"],
-        ]
-        click.echo("\n".join(_event_text(event) for event in shown))
+        shown = [event for kind in _WORDS for event in kinds[kind][: None if kind == "failed" else MAX_LISTED]]
+        say("\n".join(_event_text(event) for event in shown))
         if len(shown) < len(events):
-            click.echo(f"… and {len(events) - len(shown)} more")
-    words = {"stored": "stored", "duplicate": "known already", "failed": "set aside", "left": "left in place"}
-    counts = ", ".join(f"{len(found)} {words[kind]}" for kind, found in kinds.items() if found)
+            say(f"… and {len(events) - len(shown)} more")
+    counts = ", ".join(f"{len(found)} {_WORDS[kind]}" for kind, found in kinds.items() if found)
     if counts:
-        click.echo(counts)
+        say(counts)
     if kinds["failed"]:
-        click.echo(f"Why files were set aside: {workspace.failed}")
-    for text in ignored:
-        click.echo(f"ignored   {text}")
-    click.echo(f"The site: {workspace.site / 'index.html'}")
+        say(f"Why files were set aside: {workspace.failed}")
+    say(f"The site: {workspace.site / 'index.html'}")
 
 
-def _exit_code(events: Iterable[Event]) -> int:
+def _why_nothing(workspace: Workspace, drops: int, *, is_named: bool) -> str:
+    if drops:
+        return "Another process has these files in hand."
+    if is_named:
+        return "There is no sound file in what you named."
+    return f"The inbox {workspace.inbox} is empty: drop sound files into it, or name some: linernotes run song.wav"
+
+
+def _exit_code(events: Iterable[Event], *, is_named: bool) -> int:
+    """What belongs to these events; to name files of which none is a sound is more than to find the inbox empty."""
     kinds = [event.event for event in events]
-    done, aside = (
-        sum(kind in ("stored", "duplicate") for kind in kinds),
-        sum(kind in ("failed", "left") for kind in kinds),
-    )
-    if not aside:
-        return OK
-    return SET_ASIDE if done else NOTHING_DONE
+    done = sum(kind in ("stored", "duplicate") for kind in kinds)
+    aside = sum(kind in ("failed", "left", "missing") for kind in kinds)
+    if aside:
+        return SET_ASIDE if done else NOTHING_DONE
+    return NOTHING_DONE if is_named and kinds.count("ignored") == len(kinds) else OK
 
 
 @click.command(epilog=examples("linernotes watch", "linernotes watch --home ~/Music/reports --workers 2"))
@@ -183,19 +212,21 @@ def watch(workers: int | None, home: str | None) -> None:
 
     def tell(text: str) -> None:
         nonlocal last
-        if is_terminal:
-            width = max(20, os.get_terminal_size(sys.stderr.fileno()).columns - 1)
-            click.echo("\r\x1b[K" + text[:width], nl=False, err=True)
-        elif text.partition(" ")[2] != last:
-            last = text.partition(" ")[2]
-            click.echo(text, err=True)
+        with suppress(OSError):  # a terminal that was closed is no reason to stop
+            if is_terminal:
+                width = max(20, os.get_terminal_size(sys.stderr.fileno()).columns - 1)
+                click.echo("\r\x1b[K" + text[:width], nl=False, err=True)
+            elif text.partition(" ")[2] != last:
+                last = text.partition(" ")[2]
+                click.echo(text, err=True)
 
     Daemon(workspace, settings, tell).run()
-    click.echo(("\n" if is_terminal else "") + "Stopped.", err=True)
+    with suppress(OSError):
+        click.echo(("\n" if is_terminal else "") + "Stopped.", err=True)
 
 
 @click.command(epilog=examples("linernotes demo", "linernotes demo --home /tmp/demo"))
-@home_option
+@click.option("--home", metavar="DIR", help=f"Where to make the demo's workspace. [default: ./{DEMO_FOLDER}]")
 def demo(home: str | None) -> int:
     """Synthesise three short pieces, process them and show where their reports are."""
     import tempfile
@@ -240,7 +271,7 @@ def rebuild(home: str | None, as_json: bool) -> int:
     if as_json:
         print_json({"tracks": count, "left_out": changes.problems})
     else:
-        click.echo(f"{count} tracks in {workspace.catalogue}\nThe site: {workspace.site / 'index.html'}")
+        click.echo(f"{plural(count, 'track')} in {workspace.catalogue}\nThe site: {workspace.site / 'index.html'}")
     return SET_ASIDE if changes.problems else OK
 
 
@@ -258,14 +289,16 @@ def refresh(dry_run: bool, workers: int | None, home: str | None, as_json: bool)
     for problem in problems:
         click.echo(f"left out  {problem}", err=True)
     failed = [] if dry_run else _refresh(workspace, settings, stale)
-    keys = sum(len(one.names) for one in stale)
+    done = [one for one in stale if one.track.id not in failed]
     if as_json:
         for one in stale:
             print_json({"track": one.track.id, "keys": one.names, "failed": one.track.id in failed})
     elif not stale:
         click.echo("Everything is up to date.")
     else:
-        click.echo(f"{keys} keys {'would change' if dry_run else 'changed'} in {len(stale)} tracks: here they are")
+        keys = plural(sum(len(one.names) for one in done), "key")
+        did = "would change" if dry_run else "changed"
+        click.echo(f"{keys} {did} in {plural(len(done), 'track')}: here they are")
         for one in stale:
             click.echo(f"  {one.track.id}: {', '.join(one.names)}" + ("  (failed)" if one.track.id in failed else ""))
     if not failed and not problems:
@@ -306,7 +339,7 @@ def _refresh(workspace: Workspace, settings: Settings, stale: Sequence[Any]) -> 
 @click.argument("words", nargs=-1, required=True, metavar="FIELD=VALUE…")
 @home_option
 @json_option
-def set_words(track: str, words: tuple[str, ...], home: str | None, as_json: bool) -> None:
+def set_words(track: str, words: tuple[str, ...], home: str | None, as_json: bool) -> int:
     """Say something of a track: title, artist, album, genre, collection, rating (0–5), note, or an analyser's field.
 
     Your words are kept apart from what was measured, in person.json, and survive every analysis. TRACK is a track's
@@ -321,7 +354,7 @@ def set_words(track: str, words: tuple[str, ...], home: str | None, as_json: boo
         said = person.merge(library.read_person(chosen), words)
         library.write_person(chosen, said)
     stale, _ = stale_tracks(workspace, settings, chosen)
-    _refresh(workspace, settings, stale)
+    failed = _refresh(workspace, settings, stale)
     publish(workspace)
     if as_json:
         print_json({"track": chosen.id, "person": said})
@@ -329,3 +362,4 @@ def set_words(track: str, words: tuple[str, ...], home: str | None, as_json: boo
         click.echo(chosen.id)
         for name, value in said.items():
             click.echo(f"  {name} = {value}")
+    return SET_ASIDE if failed else OK  # the words are kept all the same

@@ -7,9 +7,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from processor.errors import WrongUsage
 
 if TYPE_CHECKING:
     from processor.config import Settings
@@ -42,22 +45,43 @@ def workers_option(command: F) -> F:
     return click.option("--workers", type=click.IntRange(1, 256), metavar="N", help=text)(command)
 
 
+def home_path(given: str | None) -> Path:
+    """The workspace's folder that a person means.
+
+    Raises:
+        WrongUsage: there cannot be one of that name.
+    """
+    from processor.files import printable
+    from processor.workspace import choose_home
+
+    try:
+        path = choose_home(given, os.environ)
+        str(path).encode()
+    except RuntimeError as error:  # a home folder of nobody, links in a circle
+        raise WrongUsage(f"{given}: {error}") from error
+    except UnicodeEncodeError as error:
+        name = printable(os.fspath(path))
+        raise WrongUsage(f"{name}: the name is not UTF-8, which DuckDB cannot open; choose another folder.") from error
+    return path
+
+
 def open_workspace(home: str | None, *, create: bool = False, workers: int | None = None) -> tuple[Workspace, Settings]:
     """The workspace that is meant and its settings."""
     from dataclasses import replace
 
     from processor.config import load_settings
-    from processor.workspace import Workspace, choose_home, existing
+    from processor.workspace import Workspace, existing
 
-    path = choose_home(home, os.environ)
+    path = home_path(home)
+    settings = load_settings(path)
     if create:
         workspace = Workspace(path)
-        if not workspace.exists():
-            click.echo(f"Made a new workspace in {path}", err=True)
+        was_there = workspace.exists()
         workspace.create()
+        if not was_there:
+            click.echo(f"Made a new workspace in {path}", err=True)
     else:
         workspace = existing(path)
-    settings = load_settings(path)
     if workers is not None:
         settings = replace(settings, workers=replace(settings.workers, count=workers))
     return workspace, settings
@@ -94,3 +118,28 @@ def counting(label: str) -> Callable[[int, int], None]:
 def print_json(facts: object) -> None:
     """One object, one line."""
     click.echo(json.dumps(facts))
+
+
+def plural(number: int, noun: str) -> str:
+    """How many of what, as one says it: 1 track, 2 tracks."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def decodable(text: str) -> str:
+    """The same text as Unicode: bytes of a file name that are no UTF-8 become U+FFFD, which every JSON reader takes."""
+    return os.fsencode(text).decode("utf-8", "replace")
+
+
+def say(text: str) -> None:
+    """Print a line of a command whose work matters more than its words: it goes on when nobody reads them any more."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        close_output()
+
+
+def close_output() -> None:
+    """Let what is still printed go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

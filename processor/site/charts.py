@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 MAX_POINTS = 900
 WIDTH, HEIGHT = 900, 220
-LEFT, RIGHT, TOP, BOTTOM = 44, 8, 8, 26
+LEFT, RIGHT, TOP, BOTTOM = 44, 8, 18, 26
 
 
 @dataclass(frozen=True)
@@ -71,31 +72,31 @@ def time_chart(
     end_s = start_s + step_s * (values.size - 1)
     low, high, spacing = _range(reduced)
 
-    def x(seconds: float) -> float:
+    def x(seconds: Any) -> Any:
         return LEFT + (WIDTH - LEFT - RIGHT) * seconds / end_s
 
-    def y(value: float) -> float:
+    def y(value: Any) -> Any:
         return TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low)
 
-    times = start_s + step_s * factor * np.arange(reduced.size)
-    lines, line = [], []
-    for seconds, value in zip(times.tolist(), reduced.tolist(), strict=True):
-        if math.isfinite(value):
-            line.append(f"{x(min(seconds, end_s)):.1f},{y(value):.1f}")
-        elif line:
-            lines.append(" ".join(line))
-            line = []
-    lines.append(" ".join(line))
+    times = np.minimum(start_s + step_s * factor * np.arange(reduced.size), end_s)
+    heard = np.isfinite(reduced)
+    stretches = np.flatnonzero(np.diff(heard)) + 1
+    parts = zip(np.split(x(times), stretches), np.split(y(reduced), stretches), np.split(heard, stretches), strict=True)
+    lines = [_points(xs, ys) for xs, ys, is_heard in parts if is_heard[0]]
     levels = [Tick(y(v), f"{v:g}") for v in np.arange(low, high + spacing / 2, spacing)]
     note = f", each point the highest of {factor} values" if factor > 1 else ""
     span = f"{np.nanmin(values):.1f} to {np.nanmax(values):.1f} {unit}"
     return TimeChart(
         title=f"{label} in {unit}{note}",
         summary=f"{label} over {clock(end_s)}: {span}.",
-        lines=tuple(part for part in lines if part),
+        lines=tuple(lines),
         levels=tuple(levels),
         times=tuple(Tick(x(s), clock(s)) for s in _time_marks(end_s)),
     )
+
+
+def _points(xs: NDArray[np.float64], ys: NDArray[np.float64]) -> str:
+    return " ".join(["%.1f,%.1f" % pair for pair in zip(xs.tolist(), ys.tolist(), strict=True)])  # noqa: UP031 - twice as fast
 
 
 def _reduce(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:

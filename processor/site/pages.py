@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from processor import library, record
 from processor.analysis import all_analysers, result_types
@@ -27,8 +32,10 @@ from processor.workspace import Workspace
 
 STATE_NAME = "pages.json"
 TRACKS_A_PAGE = 100
+PARALLEL_FROM = 1000  # below, starting processes costs more than they save
 ASSETS = ("style.css",)
 NOTHING = "—"
+_CUT = "\x00"  # stands for a value in a table that is cut up; printable() lets none through
 
 
 class Notice(Protocol):
@@ -60,8 +67,8 @@ class Section:
     """One analyser's part of a track page."""
 
     name: str
-    template: str
-    rows: list[Shown]
+    template: str | None
+    values: list[str]
     result: Any
     failure: record.Failure | None
 
@@ -78,16 +85,19 @@ def publish(
     state = _State(workspace)
     wanted = {f"tracks/{track.id}.html": track for track in tracks}
     stale = {page: track for page, track in wanted.items() if not state.is_fresh(page, track.signature)}
-    for number, (page, track) in enumerate(stale.items(), 1):
-        state.write(page, track.signature, _track_page(track))
+    for number, (page, track) in enumerate(_write_tracks(workspace.site, stale), 1):
+        state.note(page, track.signature)
         if progress is not None:
             progress(number, len(stale))
-    for page in [name for name in state.pages if name.startswith("tracks/") and name not in wanted]:
-        state.remove(page)
+    others = _other_pages(connection, failed, ignored)
+    for page in state.on_disk():
+        if page not in wanted and page not in others:
+            state.remove(page)
     written = len(stale)
-    for page, (signature, render) in _other_pages(connection, failed, ignored).items():
+    for page, (signature, render) in others.items():
         if not state.is_fresh(page, signature):
-            state.write(page, signature, render())
+            _write(workspace.site / page, render())
+            state.note(page, signature)
             written += 1
     state.save()
     return written
@@ -96,6 +106,33 @@ def publish(
 def forget(workspace: Workspace) -> None:
     """Make the next publish write every page."""
     (workspace.state / STATE_NAME).unlink(missing_ok=True)
+
+
+def _write_tracks(site: Path, stale: Mapping[str, Track]) -> Iterator[tuple[str, Track]]:
+    """Write track pages and yield each as it is done; with many to do, on all processors."""
+    if len(stale) < PARALLEL_FROM:
+        for page, track in stale.items():
+            _write_track(site / page, track)
+            yield page, track
+        return
+    paths = [site / page for page in stale]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        mp_context=context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+    ) as pool:
+        done = pool.map(_write_track, paths, stale.values(), chunksize=100)
+        for entry, _ in zip(stale.items(), done, strict=True):
+            yield entry
+
+
+def _write_track(path: Path, track: Track) -> None:
+    _write(path, _track_page(track))
+
+
+def _write(path: Path, content: str) -> None:
+    """Write a page unless it is what it would be anyway, which leaves its time alone."""
+    if not path.is_file() or path.read_bytes() != content.encode():
+        write_atomically(path, content, durable=False)
 
 
 class _State:
@@ -114,17 +151,22 @@ class _State:
     def is_fresh(self, page: str, signature: str) -> bool:
         return self.pages.get(page) == _hash(signature) and (self._site / page).is_file()
 
-    def write(self, page: str, signature: str, content: str) -> None:
-        write_atomically(self._site / page, content)
+    def note(self, page: str, signature: str) -> None:
+        """Note that a page was written from an input with this signature."""
         self.pages[page] = _hash(signature)
+
+    def on_disk(self) -> list[str]:
+        """Pages of the kinds that come and go, by what is there and not by what was noted."""
+        found = [*self._site.glob("tracks/*.html"), *self._site.glob("index-*.html")]
+        return [path.relative_to(self._site).as_posix() for path in found]
 
     def remove(self, page: str) -> None:
         (self._site / page).unlink(missing_ok=True)
-        del self.pages[page]
+        self.pages.pop(page, None)
 
     def save(self) -> None:
         if self.pages != self._before:
-            write_atomically(self._path, json.dumps(self.pages))
+            write_atomically(self._path, json.dumps(self.pages), durable=False)
 
 
 def _hash(signature: str) -> str:
@@ -155,6 +197,7 @@ def _environment() -> Environment:
     )
     environment.filters["clock"] = clock
     environment.globals["time_chart"] = time_chart
+    environment.globals["table"] = _table
     return environment
 
 
@@ -203,7 +246,7 @@ _INDEX_FIELDS = (
 def _index_rows(connection: duckdb.DuckDBPyConnection) -> list[dict[str, JSON]]:
     names = ("track", "title", "artist", "collection", "added", *_INDEX_FIELDS)
     picked = ", ".join(f'"{name}"' for name in names)
-    found = connection.execute(f"SELECT {picked} FROM tracks ORDER BY added DESC, lower(title), track").fetchall()
+    found = connection.execute(f"SELECT {picked} FROM tracks ORDER BY arrived DESC, lower(title), track").fetchall()
     return [dict(zip(names, (*row[:4], row[4].isoformat(), *row[5:]), strict=True)) for row in found]
 
 
@@ -287,20 +330,36 @@ def _section(name: str, found: record.Record) -> Section | None:
     failure = found.failures.get(name)
     if result is None and failure is None:
         return None
-    own = f"sections/{name}.html"
-    template = own if (templates_folder() / own).is_file() else "sections/_table.html"
-    shown = (
-        []
-        if result is None
-        else [_shown(name, c, getattr(result, c.name)) for c in columns(type(result)) if not c.is_curve]
+    shown = [] if result is None else [c for c in columns(type(result)) if not c.is_curve]
+    return Section(
+        name, _own_template(name), [_text(getattr(result, c.name), c.quantity.digits) for c in shown], result, failure
     )
-    return Section(name, template, shown, result, failure)
+
+
+@cache
+def _own_template(analyser: str) -> str | None:
+    """The analyser's own template, where the plain table is not enough for it."""
+    name = f"sections/{analyser}.html"
+    return name if (templates_folder() / name).is_file() else None
 
 
 def _shown(analyser: str, column: Column, value: Any) -> Shown:
     q = column.quantity
-    text = _text(value, q.digits)
-    return Shown(f"{analyser}.{column.name}", q.label, text, q.unit if text != NOTHING else "", q.help, q.source)
+    return Shown(f"{analyser}.{column.name}", q.label, _text(value, q.digits), q.unit, q.help, q.source)
+
+
+def _table(section: Section) -> Markup:
+    """An analyser's numbers, explained. All but the values is the same on every page, so it is made once."""
+    values = [escape(text) for text in section.values]
+    parts = zip_longest(_table_parts(section.name), values, fillvalue="")
+    return Markup("".join([part for pair in parts for part in pair]))  # noqa: S704 - every part is escaped
+
+
+@cache
+def _table_parts(analyser: str) -> tuple[str, ...]:
+    """The table's HTML, cut where the values belong."""
+    rows = [_shown(analyser, column, _CUT) for column in columns(result_types()[analyser]) if not column.is_curve]
+    return tuple(_render("sections/_table.html", rows=rows).split(_CUT))
 
 
 def _text(value: Any, digits: int) -> str:

@@ -1,0 +1,24 @@
+"""Fixtures that several tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from processor.config import Inbox, Settings, Workers
+from processor.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """An empty workspace."""
+    made = Workspace(tmp_path / "home")
+    made.create()
+    return made
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """Settings under which a file counts as complete at once, and one worker analyses."""
+    return Settings(inbox=Inbox(settle_s=0.0, patience_s=0.0), workers=Workers(count=1))

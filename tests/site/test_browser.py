@@ -1,0 +1,120 @@
+"""Pages in a real browser: from the disk, in light and dark, on a phone, with nothing running and nothing fetched."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from processor import catalogue
+from processor.site import pages
+from processor.workspace import Workspace
+from tests.libraries import HOSTILE, make_track, say
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium")]
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+PHONE = {"width": 360, "height": 740}
+DESK = {"width": 1280, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    workspace = Workspace(tmp_path_factory.mktemp("browser"))
+    workspace.create()
+    make_track(workspace, "Plain.wav", path="A Collection With Quite a Long Name/Plain.wav")
+    say(make_track(workspace, "Hostile.wav", metadata__artist=HOSTILE, source__codec=HOSTILE), title=HOSTILE, note="x" * 400)
+    with workspace.write_lock(), catalogue.opened(workspace) as connection:
+        changes = catalogue.synchronise(workspace, connection)
+        pages.publish(workspace, connection, changes.all_tracks, [], [])
+    return workspace.site
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def opened(browser: Any) -> Iterator[Any]:
+    """Open a file in a fresh page; afterwards nothing must have gone wrong in it."""
+    contexts, troubles = [], []
+
+    def open_page(path: Path, *, size: dict[str, int] = DESK, scheme: str = "light") -> Any:
+        context = browser.new_context(viewport=size, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("dialog", lambda dialog: (troubles.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: None if request.url.startswith("file://") else troubles.append(request.url))
+        page.goto(path.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def every(site: Path) -> list[Path]:
+    return sorted(site.rglob("*.html"))
+
+
+def test_every_page_opens_from_the_disk_with_its_style(site: Path, opened: Any) -> None:
+    for path in every(site):
+        page = opened(path)
+        assert page.locator("h1").count() == 1
+        assert page.evaluate("getComputedStyle(document.querySelector('main')).maxWidth") == "1220px"
+
+
+def test_no_page_is_wider_than_a_phone(site: Path, opened: Any) -> None:
+    for path in every(site):
+        page = opened(path, size=PHONE)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path.name
+
+
+def test_dark_is_dark_and_readable(site: Path, opened: Any) -> None:
+    def colours(scheme: str) -> list[int]:
+        page = opened(site / "index.html", scheme=scheme)
+        text = page.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color].join()")
+        return [int(part) for part in text.replace("rgb(", "").replace(")", "").split(",")]
+
+    light, dark = colours("light"), colours("dark")
+    assert sum(light[:3]) > 600 > 200 > sum(light[3:])
+    assert sum(dark[:3]) < 150 < 600 < sum(dark[3:])
+
+
+def test_a_reader_gets_from_the_index_to_a_number_and_its_meaning(site: Path, opened: Any) -> None:
+    page = opened(site / "index.html")
+    page.get_by_role("link", name="Plain", exact=True).click()
+    assert page.locator("h1").inner_text() == "Plain"
+    loudness = page.locator("#loudness")
+    assert "LUFS" in loudness.locator("[data-field='loudness.integrated_lufs']").inner_text()
+    meaning = loudness.locator("dl.meaning")
+    assert not meaning.is_visible()
+    loudness.locator("summary").click()
+    assert meaning.is_visible()
+    page.get_by_role("link", name="Tracks", exact=True).first.click()
+    assert page.locator("h1").inner_text() == "Tracks"
+
+
+def test_the_chart_has_a_text_for_those_who_cannot_see_it(site: Path, opened: Any) -> None:
+    page = opened(next(site.glob("tracks/plain-*.html")))
+    assert "LUFS" in page.get_by_role("img").first.get_attribute("aria-label")
+
+
+def test_a_hostile_title_is_shown_and_runs_nothing(site: Path, opened: Any) -> None:
+    page = opened(next(site.glob("tracks/hostile-*.html")))
+    assert page.locator("h1").inner_text().startswith("</title><script>")
+    assert "owned" not in page.title().split("<script>")[0]
+    assert page.locator("main script, main img").count() == 0
