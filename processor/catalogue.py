@@ -44,7 +44,7 @@ _BASE: dict[str, dict[str, tuple[str, str]]] = {
     "library": {
         "track": ("VARCHAR PRIMARY KEY", "Folder name: <slug>-<first digits of the hash>"),
         "added": ("DATE", "Day on which it was stored"),
-        "arrived": ("TIMESTAMP", "When it was first dropped, UTC"),
+        "arrived_utc": ("TIMESTAMP", "When it was first dropped"),
         "folder": ("VARCHAR", "Folder below library/"),
         "kind": ("VARCHAR", "track"),
         "sha256": ("VARCHAR", "SHA-256 of the source file"),
@@ -60,7 +60,7 @@ _BASE: dict[str, dict[str, tuple[str, str]]] = {
     },
     "drops": {
         "track": ("VARCHAR", "Track"),
-        "at": ("TIMESTAMP", "When it was dropped, UTC"),
+        "time_utc": ("TIMESTAMP", "When it was dropped"),
         "path": ("VARCHAR", "Path below the inbox"),
         "size_bytes": ("BIGINT", "Size in bytes"),
         "is_duplicate": ("BOOLEAN", "Whether the library had this content already"),
@@ -72,7 +72,7 @@ _BASE: dict[str, dict[str, tuple[str, str]]] = {
     },
     "runs": {
         "run": ("VARCHAR", "File below library/runs/"),
-        "at": ("TIMESTAMP", "When, UTC"),
+        "time_utc": ("TIMESTAMP", "When"),
         "event": ("VARCHAR", "started, stored, duplicate, failed, left, ended"),
         "name": ("VARCHAR", "File that it is about"),
         "track": ("VARCHAR", "Track that came of it"),
@@ -258,7 +258,7 @@ def _add_rows(rows: dict[str, list[Row]], workspace: Workspace, track: Track) ->
         {
             "track": track.id,
             "added": track.added.isoformat(),
-            "arrived": _utc(arrived[0].at) if arrived else f"{track.added.isoformat()}T00:00:00",
+            "arrived_utc": _utc(arrived[0].at) if arrived else f"{track.added.isoformat()}T00:00:00",
             "folder": track.folder.relative_to(workspace.library).as_posix(),
             "kind": found.kind,
             "sha256": found.sha256,
@@ -274,7 +274,7 @@ def _add_rows(rows: dict[str, list[Row]], workspace: Workspace, track: Track) ->
     rows["drops"] += [
         {
             "track": track.id,
-            "at": _utc(a.at),
+            "time_utc": _utc(a.at),
             "path": a.path,
             "size_bytes": a.size,
             "is_duplicate": number > 0,
@@ -304,7 +304,7 @@ def _run_rows(rows: dict[str, list[Row]], workspace: Workspace, known: Mapping[s
                 event = json.loads(line)
                 if isinstance(event, dict):
                     facts = {key: event.get(key) for key in _BASE["runs"]}
-                    rows["runs"].append({**facts, "run": path.name, "at": _utc(event.get("at"))})
+                    rows["runs"].append({**facts, "run": path.name, "time_utc": _utc(event.get("at"))})
     return fresh
 
 

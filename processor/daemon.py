@@ -10,6 +10,7 @@ import logging
 import logging.handlers
 import math
 import signal
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
@@ -263,6 +264,9 @@ class Daemon:
     def _process(self, todo: list[Drop], waiting: int, engine: Engine) -> None:
         run_log = RunLog(self._workspace, "watch")
         left = len(todo)
+        named: dict[str, list[Drop]] = defaultdict(list)  # two names may look alike
+        for drop in todo:
+            named[drop.name].append(drop)
         self._status(left, waiting)
         published = monotonic()
         try:
@@ -270,7 +274,7 @@ class Daemon:
                 for event in events:
                     left -= 1
                     run_log.write(event)
-                    self._note(event, [drop for drop in todo if drop.name == event.name])
+                    self._note(event, named[event.name])
                     self._status(left, waiting)
                     if monotonic() - published > PUBLISH_EVERY_S:
                         with suppress(WorkspaceError):  # storing goes on; the last one says what is wrong

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from processor.channels import default_positions
 from processor.containers import (
+    ADTS,
     FLAC,
     MATROSKA,
     MAX_TAGS,
@@ -207,6 +208,8 @@ def _open_av(path: Path, container: Container, *, start: int = 0) -> Any:
     options = {"format_whitelist": container.demuxers, "protocol_whitelist": "file", "err_detect": "crccheck"}
     if start:
         options["skip_initial_bytes"] = str(start)
+    if container in (MP3, ADTS):  # their frames say all; from further on FFmpeg would learn the format of a joined file
+        options["analyzeduration"] = "100000"  # µs
     return av.open(
         f"file:{path}",  # without the prefix, a name like "concat:a|b" would be a protocol
         format=container.demuxer,  # FFmpeg would have to find what stands behind a large tag
@@ -259,11 +262,11 @@ class FFmpegReader:
         context = self._stream.codec_context
         if context is None or context.sample_rate <= 0 or context.layout.nb_channels <= 0:
             raise NoSound(f"{container.name}: the sound has no codec that we know, no sample rate or no channels.")
+        rate, count = int(context.sample_rate), int(context.layout.nb_channels)
         names = tuple(channel.name for channel in context.layout.channels)
-        count = int(context.layout.nb_channels)
         bits = _linear_bits(context.codec.name, context.format.name if context.format else "")
         pcm_frames = declared_pcm_frames(path, container)
-        declared = pcm_frames or self._declared_frames(path, container)
+        declared = pcm_frames or self._declared_frames(path, container, rate)
         is_cut = end_is_missing(path, container)
         if is_cut and (declared is None or container is OGG):
             self.damage.append(END_IS_MISSING)
@@ -271,7 +274,7 @@ class FFmpegReader:
         return Header(
             container=container,
             codec=str(context.codec.long_name or context.codec.name),
-            sample_rate_hz=int(context.sample_rate),
+            sample_rate_hz=rate,
             positions=default_positions(count) if "NONE" in names or count <= 1 else names,
             bit_depth=bits,
             declared_frames=declared,
@@ -279,7 +282,7 @@ class FFmpegReader:
             frame_bytes=count * bits // 8 if bits and context.codec.name.startswith("pcm_") else None,
         )
 
-    def _declared_frames(self, path: Path, container: Container) -> int | None:
+    def _declared_frames(self, path: Path, container: Container, rate: int) -> int | None:
         """Length that the container promises; None where it does not, or where FFmpeg only guesses."""
         stream = self._stream
         if not container.states_length or (container is MP3 and not mp3_declares_length(path)):
@@ -290,7 +293,7 @@ class FFmpegReader:
             seconds = self._container.duration / 1e6
         else:
             return None
-        return round(seconds * stream.codec_context.sample_rate) if 0 < seconds < MAX_DECLARED_S else None
+        return round(seconds * rate) if 0 < seconds < MAX_DECLARED_S else None
 
     def blocks(self) -> Iterator[Samples]:
         """Yield the sound from its beginning, in blocks of any length."""
@@ -309,21 +312,23 @@ class FFmpegReader:
             yield block[:, :filled]
 
     def _frames(self) -> Iterator[Any]:
-        """Decoded frames of the header's format; damaged packets are counted and left out."""
+        """Decoded frames, as long as they have the header's format."""
+        rate, channels = self.header.sample_rate_hz, len(self.header.positions)
+        for frame in self._decode():
+            if frame.sample_rate != rate or frame.layout.nb_channels != channels:
+                self._stop_at_change()
+                return
+            yield frame
+
+    def _decode(self) -> Iterator[Any]:
+        """All frames; damaged packets are counted and left out."""
         import av
 
-        rate, channels = self.header.sample_rate_hz, len(self.header.positions)
         for packet in self._packets():
             try:
-                frames = packet.decode()
+                yield from packet.decode()
             except (av.error.FFmpegError, ValueError):
                 self._bad_packets += 1
-                continue
-            for frame in frames:
-                if frame.sample_rate != rate or frame.layout.nb_channels != channels:
-                    self._stop_at_change()
-                    return
-                yield frame
 
     def _packets(self) -> Iterator[Any]:
         """Packets until the end. Where the demuxer stumbles it is asked again, so that what follows is not lost."""

@@ -1,36 +1,35 @@
-"""Where analysis runs: worker processes, each with a deadline and a memory limit, so that no file can hurt another.
-
-Each worker has a pipe of its own and does one file at a time. So it is always known which file a death belongs to,
-and whatever a dying worker leaves in its pipe reaches nobody else. Pools that share one queue promise neither.
-"""
+"""Where analysis runs: worker processes, each with a deadline and a memory limit, so no file can hurt another."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 import multiprocessing
 import os
 import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from time import monotonic, perf_counter
+from time import perf_counter
 from types import TracebackType
 from typing import Self
 
+import pebble
+
 from processor.analysis import all_analysers
 from processor.audio import decode
-from processor.config import Limits, Settings
+from processor.config import Limits, Settings, Workers
 from processor.errors import DeadlinePassed, LinerNotesError, OutOfMemory, WorkerDied, WorkspaceError
 from processor.graph import Known, Outcome, run
 
 TRIES = 2
-# So many workers in a row that end before they are given anything: none is going to work.
+# So many workers in a row that end before they have begun: none is going to work.
 MAX_STILLBORN = 3
+STOP_PATIENCE_S = 10.0
 MAX_ERROR_CHARACTERS = 500
 DEBUG_VARIABLE = "LINERNOTES_DEBUG"
 
@@ -79,21 +78,6 @@ def analyse(job: Job) -> Outcome:
     outcome = run(all_analysers(), audio, known=job.known, off=job.off, previous=job.previous)
     outcome.seconds["decode"] = decode_s
     return outcome
-
-
-def _work(pipe: Connection, function: Callable[[Job], Outcome], memory_bytes: int) -> None:
-    """What a worker does until its pipe is closed: say that it is ready, then answer job after job."""
-    _prepare_worker(memory_bytes)
-    with contextlib.suppress(EOFError, ConnectionError):
-        pipe.send(None)
-        while True:
-            answer = _guarded(function, pipe.recv())
-            try:
-                pipe.send(answer)
-            except ConnectionError:
-                raise
-            except Exception as error:  # it cannot be pickled; nothing of it was sent
-                pipe.send(_defect(error))
 
 
 def _guarded(function: Callable[[Job], Outcome], job: Job) -> Answer:
@@ -159,41 +143,39 @@ class _Task:
 
 
 class _Worker:
-    """One process and the pipe to it.
+    """One process: a pool of its own.
+
+    In a shared pool, a process that dies while it answers leaves half a message in the pipe of all. Here nobody else
+    reads that pipe, and it is always known which file a death belongs to.
 
     Attributes:
         task: what it is doing.
-        deadline: when it must have done it, on the monotonic clock.
-        is_ready: whether it has come up.
+        future: the answer to come.
     """
 
-    def __init__(self, function: Callable[[Job], Outcome], memory_bytes: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, function, memory_bytes), daemon=True)
-        with theirs, _out_of_reach_of_ctrl_c():
-            self._process.start()
+    def __init__(self, function: Callable[[Job], Outcome], limits: Workers) -> None:
+        self._function, self._limits = function, limits
+        self._pool = pebble.ProcessPool(
+            max_workers=1,
+            context=multiprocessing.get_context("spawn"),
+            initializer=_prepare_worker,
+            initargs=(limits.memory_bytes,),
+        )
         self.task: _Task | None = None
-        self.deadline = math.inf
-        self.is_ready = False
+        self.future: Future[Answer] | None = None
 
-    @property
-    def is_dead(self) -> bool:
-        return not self._process.is_alive()
-
-    def begin(self, task: _Task, deadline_s: float) -> None:
+    def begin(self, task: _Task) -> None:
         """Hand it a job."""
         self.task = task
-        self.deadline = monotonic() + deadline_s if deadline_s else math.inf
-        with contextlib.suppress(ConnectionError):  # it died just now, which is found out when it is asked
-            self.pipe.send(task.job)
+        with _out_of_reach_of_ctrl_c():
+            arguments = (self._function, task.job)
+            self.future = self._pool.schedule(_guarded, args=arguments, timeout=self._limits.deadline_s or None)
 
-    def end(self) -> int | None:
-        """End it at once, whatever it is doing; return its exit code. It holds nothing that could be left half done."""
-        self._process.kill()
-        self._process.join()
-        self.pipe.close()
-        return self._process.exitcode
+    def end(self) -> None:
+        """End its process, whatever it is doing; it holds nothing that could be left half done."""
+        self._pool.stop()  # type: ignore[no-untyped-call]  # pebble leaves it without types
+        with contextlib.suppress(TimeoutError):
+            self._pool.join(timeout=STOP_PATIENCE_S)
 
 
 class Engine:
@@ -215,7 +197,11 @@ class Engine:
     @property
     def waiting(self) -> int:
         """Jobs that have not come back yet."""
-        return len(self._queue) + sum(worker.task is not None for worker in self._staff)
+        return len(self._queue) + len(self._busy)
+
+    @property
+    def _busy(self) -> list[_Worker]:
+        return [worker for worker in self._staff if worker.future is not None]
 
     def submit(self, job: Job) -> None:
         """Queue a job; `next_done` will bring it back."""
@@ -225,7 +211,7 @@ class Engine:
     def abandon(self) -> None:
         """Give up every job that has not come back; a worker that is busy with one is ended."""
         self._queue.clear()
-        for worker in [worker for worker in self._staff if worker.task is not None]:
+        for worker in self._busy:
             self._dismiss(worker)
 
     def next_done(self) -> list[Done]:
@@ -237,71 +223,74 @@ class Engine:
         done: list[Done] = []
         while self.waiting and not done:
             self._hand_out()
-            patience_s = max(0.0, min(worker.deadline for worker in self._staff) - monotonic())
-            told = wait([worker.pipe for worker in self._staff], None if math.isinf(patience_s) else patience_s)
-            late = [worker for worker in self._staff if worker.pipe not in told and worker.deadline <= monotonic()]
-            heard = [self._hear(worker) for worker in list(self._staff) if worker.pipe in told]
-            done += [one for one in heard + [self._stop(worker) for worker in late] if one is not None]
+            futures = [worker.future for worker in self._busy if worker.future is not None]
+            wait(futures, return_when=FIRST_COMPLETED)
+            heard = [self._hear(worker) for worker in self._busy if worker.future is not None and worker.future.done()]
+            done += [one for one in heard if one is not None]
         self._hand_out()
         return done
 
     def _hand_out(self) -> None:
-        """Give waiting jobs to workers that are free, and start more workers while that helps."""
-        for worker in [worker for worker in self._staff if not worker.is_ready and worker.pipe.poll()]:
-            self._hear(worker)
-        for worker in [worker for worker in self._staff if worker.is_ready and worker.task is None]:
-            if worker.is_dead:  # killed from outside while it was idle
-                self._dismiss(worker)
-            elif self._queue:
-                worker.begin(self._queue.popleft(), self._limits.deadline_s)
-        coming = sum(not worker.is_ready for worker in self._staff)
+        """Give waiting jobs to workers that are free, and take on more workers while that helps."""
+        while self._queue:
+            free = next((worker for worker in self._staff if worker.future is None), None)
+            if free is None and len(self._staff) < self.workers:
+                free = _Worker(self._function, self._limits)
+                self._staff.append(free)
+            if free is None:
+                return
+            self._begin(free, self._queue.popleft())
+
+    def _begin(self, worker: _Worker, task: _Task) -> None:
         try:
-            for _ in range(min(len(self._queue) - coming, self.workers - len(self._staff))):
-                self._staff.append(_Worker(self._function, self._limits.memory_bytes))
+            worker.begin(task)
+        except RuntimeError:  # its process was killed while it was idle
+            self._dismiss(worker)
+            self._try_without(task)
         except OSError as error:
             raise WorkspaceError(f"A worker process cannot be started: {error.strerror}.") from error
 
     def _hear(self, worker: _Worker) -> Done | None:
-        """What a worker has to say, if it is about a job that is over; its pipe is readable or closed."""
-        task = worker.task
-        try:
-            answer = worker.pipe.recv()
-        except (EOFError, OSError):
-            return self._bury(worker)
-        worker.is_ready, worker.task, worker.deadline = True, None, math.inf
-        self._stillborn = 0
-        if task is None:
+        """How a job ended whose future is done; None if it is tried once more."""
+        task, future = worker.task, worker.future
+        worker.task = worker.future = None
+        if task is None or future is None:
             return None
+        try:
+            answer = future.result()
+        except BrokenProcessPool:
+            self._dismiss(worker)
+            self._try_without(task)
+            return None
+        except pebble.ProcessExpired as expired:
+            self._dismiss(worker)
+            if task.attempt < TRIES:
+                self._queue.append(_Task(task.job, task.attempt + 1))
+                return None
+            text = f"Analysing it ended the worker process {TRIES} times (exit code {expired.exitcode})."
+            return Done(task.job, None, WorkerDied(text))
+        except TimeoutError:
+            self._dismiss(worker)
+            text = f"Analysing it took longer than {self._limits.deadline_s:g} s (workers.deadline_s)."
+            return Done(task.job, None, DeadlinePassed(text))
+        except Exception as error:  # the answer could not be sent
+            return Done(task.job, None, _defect(error))
+        self._stillborn = 0
         return Done(task.job, None, answer) if isinstance(answer, LinerNotesError) else Done(task.job, answer, None)
 
-    def _bury(self, worker: _Worker) -> Done | None:
-        """A worker is dead: try its job once more, or give it up."""
-        task, code = worker.task, self._dismiss(worker)
-        if task is None:
-            self._stillborn += not worker.is_ready
-            if self._stillborn >= MAX_STILLBORN:
-                raise WorkspaceError(
-                    "Worker processes end before they have begun. Is workers.memory_bytes too small? "
-                    "Nothing is lost: what is not done yet is still where it was."
-                )
-            return None
-        if task.attempt < TRIES:
-            self._queue.append(_Task(task.job, task.attempt + 1))
-            return None
-        return Done(
-            task.job, None, WorkerDied(f"Analysing it ended the worker process {TRIES} times (exit code {code}).")
-        )
+    def _try_without(self, task: _Task) -> None:
+        """Give another worker a job whose worker ended before it had begun with it."""
+        self._queue.append(task)
+        self._stillborn += 1
+        if self._stillborn >= MAX_STILLBORN:
+            raise WorkspaceError(
+                "Worker processes end before they have begun. Is workers.memory_bytes too small? "
+                "Nothing is lost: what is not done yet is still where it was."
+            )
 
-    def _stop(self, worker: _Worker) -> Done | None:
-        """A worker has passed its deadline."""
-        task = worker.task
-        self._dismiss(worker)
-        error = DeadlinePassed(f"Analysing it took longer than {self._limits.deadline_s:g} s (workers.deadline_s).")
-        return Done(task.job, None, error) if task is not None else None
-
-    def _dismiss(self, worker: _Worker) -> int | None:
+    def _dismiss(self, worker: _Worker) -> None:
         self._staff.remove(worker)
-        return worker.end()
+        worker.end()
 
     def __enter__(self) -> Self:
         return self

@@ -99,8 +99,11 @@ class Arrival:
 
 
 def tracks(workspace: Workspace) -> list[Track]:
-    """All things in the library, oldest day first."""
-    return list(_walk(workspace.library))
+    """All things in the library, oldest day first; a copy of a folder under another day is passed over."""
+    found: dict[str, Track] = {}
+    for track in _walk(workspace.library):
+        found.setdefault(track.id, track)  # pages and tables know a track by this name alone
+    return list(found.values())
 
 
 def _walk(library: Path) -> Iterator[Track]:

@@ -45,10 +45,6 @@ class _Handler(SimpleHTTPRequestHandler):
             file.close()
             raise
 
-    def list_directory(self, path: str | os.PathLike[str]) -> io.BytesIO | None:
-        self.send_error(HTTPStatus.NOT_FOUND, "There is no such page")
-        return None
-
     def _send_file(self, file: _Part) -> BinaryIO | None:
         wanted = self._range(file.size)
         if wanted is not None and wanted[0] >= wanted[1]:

@@ -7,13 +7,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from processor import catalogue
+from processor import catalogue, library
 from processor.analysis import result_types
 from processor.errors import WorkspaceError
 from processor.quantities import columns
@@ -79,6 +80,16 @@ def test_a_persons_word_beats_the_tag(workspace: Workspace) -> None:
     synchronise(workspace)
     assert ask(workspace, "SELECT title, genre, artist, rating, collection FROM tracks") == [("Said", "techno", "Ann", 4, "Mine")]
     assert ask(workspace, "SELECT note FROM tracks WHERE genre = 'techno' AND rating >= 4") == [("quote ' and \" and \n",)]
+
+
+def test_drops_say_when_and_which_were_known_already(workspace: Workspace) -> None:
+    track = make_track(workspace, "One.wav")
+    again = library.Arrival("2026-11-21T08:30:00+02:00", "Again.wav", 9, 2, 2)
+    assert library.note_arrival(track, again)
+    synchronise(workspace)
+    rows = ask(workspace, "SELECT time_utc, path, is_duplicate FROM drops ORDER BY time_utc")
+    assert rows == [(datetime(2026, 11, 20, 6, 30), "One.wav", False), (datetime(2026, 11, 21, 6, 30), "Again.wav", True)]
+    assert ask(workspace, "SELECT arrived_utc FROM tracks") == [(datetime(2026, 11, 20, 6, 30),)]
 
 
 def test_only_what_changed_is_read_again(workspace: Workspace) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from processor.audio import decode
 from processor.containers import (
+    AC3,
     FLAC,
     MAX_TAGS,
     MP3,
@@ -122,7 +123,7 @@ class TestBadFiles:
         with pytest.raises(NotAudio, match="not a sound file"):
             decode(playlist)
         assert read_tags(playlist) == {}
-        for container in (WAV, MP3, FLAC, OGG):
+        for container in (WAV, MP3, FLAC, OGG, AC3):  # FFmpeg itself chooses one for the last
             with pytest.raises(AudioError, match=r"cannot be opened|no codec"):
                 FFmpegReader(playlist, container)
 
@@ -260,6 +261,17 @@ class TestTags:
             assert has_too_many_tags(path, MP3), name
         path.write_bytes(tag(4, 0, id3_frame(b"TXXX", b"\0x") * MAX_TAGS) + bytes(50))
         assert not has_too_many_tags(path, MP3)
+
+    def test_tags_inside_that_keep_ffmpeg_busy_are_given_up(
+        self, good: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tag = soundfiles.id3_many_frames(20_000)
+        tag += bytes(len(tag) % 2)
+        data = good["wav-16"].read_bytes()
+        (tmp_path / "x.wav").write_bytes(data[:12] + b"ID3 " + struct.pack("<I", len(tag)) + tag + data[12:])
+        monkeypatch.setattr("processor.decoders.OPEN_TIMEOUT_S", 0.02)
+        assert read_tags(tmp_path / "x.wav") == {}
+        assert decode(tmp_path / "x.wav").frames == RATE // 2
 
     def test_all_leading_tags_are_passed_over(self, tmp_path: Path) -> None:
         path = tmp_path / "x"

@@ -127,15 +127,18 @@ class TestDamagedMiddle:
         if not kind.startswith("mk"):  # a broken cluster is left out to its end
             assert is_heard(before.samples[0, -RATE // 2 : -RATE // 2 + 2000], audio.samples[0, -RATE:])
 
-    def test_a_format_that_changes_in_the_middle(self, tmp_path: Path) -> None:
-        first = write(tmp_path / "a.ogg", noisy(1.0), RATE, "ogg")
+    @pytest.mark.parametrize("kind", ["ogg", "adts", "mp3"])
+    def test_a_format_that_changes_in_the_middle(self, kind: str, tmp_path: Path) -> None:
+        first = write(tmp_path / f"a.{kind}", noisy(1.0), RATE, kind)
         for name, samples, rate in (("rate", noisy(1.0, 2, 48000), 48000), ("channels", noisy(1.0, 1), RATE)):
-            second = write(tmp_path / "b.ogg", samples, rate, "ogg")
-            audio = decode(soundfiles.joined(tmp_path / f"{name}.ogg", first, second))
-            assert audio.duration_s == pytest.approx(1.0, abs=0.01)
+            second = write(tmp_path / f"b.{kind}", samples, rate, kind)
+            audio = decode(soundfiles.joined(tmp_path / f"{name}.{kind}", first, second))
+            assert (audio.channels, audio.sample_rate) == (2, RATE)
+            assert audio.duration_s == pytest.approx(1.0, abs=0.05)
             assert audio.source.partial
             assert audio.source.damage == (
-                "the format changes in the middle of the file, and what follows is left out; 1.00 s could be read"
+                "the format changes in the middle of the file, and what follows is left out; "
+                f"{audio.duration_s:.2f} s could be read"
             )
 
     def test_a_chain_of_one_format_is_whole(self, tmp_path: Path) -> None:
@@ -145,12 +148,32 @@ class TestDamagedMiddle:
             assert audio.duration_s == pytest.approx(2.0, abs=0.01)
             assert not audio.source.partial
 
+    def test_a_place_where_the_demuxer_stumbles(self, whole: dict[str, Path], tmp_path: Path) -> None:
+        broken = soundfiles.overwritten(whole["ogg-flac"], tmp_path / "x.oga", at=0.3, count=8000)
+        audio = decode(broken)
+        assert "1 unreadable place skipped" in str(audio.source.damage)
+        assert audio.duration_s > 0.7 * SECONDS
+
+    @pytest.mark.parametrize("kind", ["webm", "mka", "mkv-video", "ogg", "mp3", "flac-16"])
+    def test_the_last_hundredths_are_missed_too(self, kind: str, whole: dict[str, Path], tmp_path: Path) -> None:
+        before = decode(whole[kind])
+        for share in (0.9, 0.96, 0.97, 0.98, 0.985, 0.99):
+            audio = decode(soundfiles.truncated(whole[kind], share, tmp_path / "x"))
+            assert audio.source.partial or audio.frames == before.frames, (share, audio.duration_s)
+
     def test_a_lie_about_the_length(self, tmp_path: Path) -> None:
-        for frames in (2 * RATE, 10**9, 2**36 - 1):
+        for frames in (RATE + 4000, 2 * RATE, 10**9, 2**36 - 1):
             audio = decode(soundfiles.flac_claiming(tmp_path / "x.flac", frames))
             assert (audio.duration_s, audio.source.streamed) == (1.0, False)
             assert says_how_much(audio)
             assert f"1.00 s of the promised {frames / RATE:.2f} s could be read" in str(audio.source.damage)
+
+    def test_a_small_lie_about_many_channels(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "x.flac", noisy(1.0, 6), RATE, "flac-16")
+        data = bytearray(path.read_bytes())
+        data[22:26] = (RATE + 2000).to_bytes(4, "big")  # the low bits of the length, RFC 9639, section 8.2
+        path.write_bytes(data)
+        assert decode(path).source.damage == f"2000 of the promised {RATE + 2000} samples are missing"
 
 
 class TestLimits:

@@ -147,6 +147,8 @@ def test_a_broken_record(workspace: Workspace, content: str) -> None:
     one = the_problem(workspace)
     assert one.subject == track.id
     assert str(track.folder) in one.remedy
+    assert command("rebuild", "--home", workspace.home).code == 3
+    assert the_problem(workspace) == one  # that it has no row is no news
     assert track.source is not None
     track.source.rename(workspace.inbox / track.source.name)
     shutil.rmtree(track.folder)

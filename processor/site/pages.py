@@ -246,7 +246,7 @@ _INDEX_FIELDS = (
 def _index_rows(connection: duckdb.DuckDBPyConnection) -> list[dict[str, JSON]]:
     names = ("track", "title", "artist", "collection", "added", *_INDEX_FIELDS)
     picked = ", ".join(f'"{name}"' for name in names)
-    found = connection.execute(f"SELECT {picked} FROM tracks ORDER BY arrived DESC, lower(title), track").fetchall()
+    found = connection.execute(f"SELECT {picked} FROM tracks ORDER BY arrived_utc DESC, lower(title), track").fetchall()
     return [dict(zip(names, (*row[:4], row[4].isoformat(), *row[5:]), strict=True)) for row in found]
 
 

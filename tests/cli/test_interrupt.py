@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from processor import library
+from processor import files, inbox, library
 from tests import workspaces
 from tests.workspaces import command, eventually, sound
 
@@ -51,6 +51,25 @@ def test_a_run_that_is_stopped_loses_nothing(tmp_path: Path, number: int, is_far
     assert list(workspace.inbox.glob("*.wav")) == []
     arrivals = [len(library.arrivals(track)) for track in library.tracks(workspace)]
     assert arrivals == [1] * FILES
+
+
+def test_ctrl_c_may_strike_while_a_claim_is_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = workspaces.empty(tmp_path)
+    sound(workspace.inbox / "a.wav")
+    calls = 0
+
+    def interrupt(folder: Path) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:  # the first one makes room, the second one gives back
+            raise KeyboardInterrupt
+        files.remove_tree(folder)
+
+    monkeypatch.setattr(inbox, "remove_tree", interrupt)
+    result = command("run", "--home", workspace.home)
+    assert (result.code, result.err.strip()) == (130, STOPPED.strip())
+    assert list(workspace.work.iterdir()) == []
+    assert command("run", "--home", workspace.home).code == 0
 
 
 def test_a_run_that_is_killed_leaves_nothing_that_blocks_the_next(tmp_path: Path) -> None:

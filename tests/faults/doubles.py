@@ -83,7 +83,7 @@ def run(
 ) -> list[Event]:
     """Process what lies in the inbox."""
     found = drops_in(workspace) if drops is None else drops
-    return list(process(workspace, settings, found, engine or InlineEngine()))  # type: ignore[arg-type]
+    return list(process(workspace, settings, found, engine or InlineEngine()))
 
 
 def kinds(events: list[Event]) -> dict[str, str]:

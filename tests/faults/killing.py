@@ -70,7 +70,7 @@ def at_copies(countdown: Countdown) -> None:
         sha256 = Ticking
         file_digest = staticmethod(files.hashlib.file_digest)
 
-    files.hashlib = Hashlib  # type: ignore[assignment]
+    files.hashlib = Hashlib
 
 
 def at_lines(countdown: Countdown) -> None:
@@ -99,14 +99,14 @@ def run(home: str) -> None:
     inbox.sweep(workspace)
     drops = inbox.scan(workspace).drops
     log = pipeline.RunLog(workspace, "run")
-    pipeline.run_all(workspace, SETTINGS, drops, InlineEngine(), log, lambda event: None)  # type: ignore[arg-type]
+    pipeline.run_all(workspace, SETTINGS, drops, InlineEngine(), log, lambda event: None)
 
 
 def only_process(home: str) -> None:
     """The first half of it."""
     workspace = Workspace(Path(home))
     inbox.sweep(workspace)
-    list(pipeline.process(workspace, SETTINGS, inbox.scan(workspace).drops, InlineEngine()))  # type: ignore[arg-type]
+    list(pipeline.process(workspace, SETTINGS, inbox.scan(workspace).drops, InlineEngine()))
 
 
 def only_publish(home: str) -> None:
