@@ -115,7 +115,10 @@ def _merge(settings: Settings, table: Mapping[str, Any], where: str) -> Settings
         if not isinstance(values, dict):
             raise WrongUsage(f"{where}: `{section}` stands outside a section")
         current = _pick(settings, section, where)
-        changes = {key: _convert(_pick(current, key, where), value, f"{where}: {section}.{key}") for key, value in values.items()}
+        changes = {
+            key: _convert(_pick(current, key, where), value, f"{where}: {section}.{key}")
+            for key, value in values.items()
+        }
         settings = replace(settings, **{section: replace(current, **changes)})
     return settings
 
@@ -136,7 +139,10 @@ def _pick(holder: Any, name: str, where: str) -> Any:
     names = [f.name for f in fields(holder)]
     if name not in names:
         near = get_close_matches(name, names, n=1)
-        raise WrongUsage(f"{where}: there is no setting `{name}`; " + (f"did you mean `{near[0]}`?" if near else f"there are {', '.join(names)}"))
+        raise WrongUsage(
+            f"{where}: there is no setting `{name}`; "
+            + (f"did you mean `{near[0]}`?" if near else f"there are {', '.join(names)}")
+        )
     return getattr(holder, name)
 
 

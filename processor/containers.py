@@ -7,6 +7,7 @@ decide, and FFmpeg is only ever allowed the demuxer that belongs to them.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -205,6 +206,7 @@ MAX_TAGS = 2000
 _OGG_TAGS_BYTES = 1 << 16
 _MAX_VENDOR_BYTES = 1024
 _MAX_FLAC_BLOCKS = 1000
+_PADDING_BLOCK_BYTES = 1 << 16
 # How the packet of tags begins: Vorbis I, section 4.2.1; RFC 7845, section 5.2.
 _OGG_TAGS_MARKS = (b"\x03vorbis", b"OpusTags")
 
@@ -235,24 +237,40 @@ def _has_excessive_id3(file: BinaryIO) -> bool:
     while start < total:
         file.seek(start)
         head = file.read(_ID3_HEADER_BYTES)
-        end = start + _id3_bytes(head)
-        at = start + _ID3_HEADER_BYTES
-        version, name_bytes, header_bytes = head[3], 3 if head[3] < 3 else 4, 6 if head[3] < 3 else 10
-        if version >= 3 and head[5] & 0x40:
-            size = file.read(4)
-            at += _syncsafe(size) if version >= 4 else 4 + int.from_bytes(size, "big")
-        while at + header_bytes <= end:
-            file.seek(at)
-            frame = file.read(header_bytes)
-            if len(frame) < header_bytes or frame[0] == 0:
-                break
+        version, end = head[3], start + _id3_bytes(head)
+        for flags in _id3_frames(file, version, head[5], start + _ID3_HEADER_BYTES, end):
             frames += 1
-            if frames > MAX_TAGS or (version >= 3 and frame[9] & (0x08 if version >= 4 else 0x80)):
+            if frames > MAX_TAGS or flags & (0x08 if version >= 4 else 0x80):
                 return True
-            size = frame[name_bytes : 2 * name_bytes]
-            at += header_bytes + (_syncsafe(size) if version >= 4 else int.from_bytes(size, "big"))
         start = end
     return False
+
+
+def _id3_frames(file: BinaryIO, version: int, tag_flags: int, at: int, end: int) -> Iterator[int]:
+    """Format flags of each frame between `at` and `end`."""
+    name_bytes, header_bytes = (3, 6) if version < 3 else (4, 10)
+    file.seek(at)
+    if version >= 3 and tag_flags & 0x40:
+        extended = file.read(4)
+        at += _syncsafe(extended) if version >= 4 else 4 + int.from_bytes(extended, "big")
+    while at + header_bytes <= end:
+        file.seek(at)
+        frame = file.read(header_bytes)
+        if len(frame) < header_bytes:
+            return
+        if not any(frame):  # padding ends a tag, but FFmpeg goes on behind it
+            at += _zeros(file, at, header_bytes)
+            continue
+        size = frame[name_bytes : 2 * name_bytes]
+        at += header_bytes + (_syncsafe(size) if version >= 4 else int.from_bytes(size, "big"))
+        yield frame[9] if version >= 3 else 0
+
+
+def _zeros(file: BinaryIO, at: int, step: int) -> int:
+    """How many bytes of zeros follow `at`, in whole steps, at least one and at most a block."""
+    file.seek(at)
+    block = file.read(_PADDING_BLOCK_BYTES)
+    return max(1, (len(block) - len(block.lstrip(b"\0"))) // step) * step
 
 
 def _has_excessive_comments(file: BinaryIO, container: Container) -> bool:

@@ -179,14 +179,16 @@ class SoundFileReader:
         """Yield the sound from its beginning, in blocks of any length."""
         import soundfile
 
-        while True:
+        left = self.header.declared_frames or UNKNOWN_FRAMES  # behind them can stand tags, or chunks that are no sound
+        while left > 0:
             try:
-                block = self._file.read(READ_FRAMES, dtype="float32", always_2d=True)
+                block = self._file.read(min(READ_FRAMES, left), dtype="float32", always_2d=True)
             except soundfile.LibsndfileError:
                 self.damage.append("some of the sound is damaged")
                 return
             if len(block) == 0:
                 return
+            left -= len(block)
             yield block.T
 
     def __enter__(self) -> Self:
@@ -342,7 +344,7 @@ class FFmpegReader:
                 except av.error.PatchWelcomeError:
                     self._stop_at_change()
                     return
-                except av.error.FFmpegError:
+                except (av.error.FFmpegError, IndexError):  # the latter for streams that begin later than the file
                     self._bad_reads += 1
         finally:
             self.damage += _count(self._bad_packets, "damaged packet") + _count(self._bad_reads, "unreadable place")

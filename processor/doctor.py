@@ -27,6 +27,7 @@ PACKAGES = (
     "jinja2",
     "numba",
     "numpy",
+    "pebble",
     "soundfile",
     "watchdog",
 )

@@ -135,7 +135,9 @@ def order(analysers: Mapping[str, Analyser]) -> dict[str, Analyser]:
     return ordered
 
 
-def plan_keys(analysers: Mapping[str, Analyser], audio_key: str, known: Mapping[str, Known], off: Collection[str]) -> dict[str, str]:
+def plan_keys(
+    analysers: Mapping[str, Analyser], audio_key: str, known: Mapping[str, Known], off: Collection[str]
+) -> dict[str, str]:
     """The key that each analyser's result will have: a hash of its version, its inputs' keys and a person's word.
 
     A key that differs from the recorded one means: run it again.
@@ -249,7 +251,11 @@ def _why_missing(name: str, off: Collection[str], outcome: Outcome) -> str:
     if name in off:
         return f"It needs {name}, which is switched off."
     failure = outcome.failures.get(name)
-    return f"It needs {name}, which has no result: {failure.reason}" if failure else f"It needs {name}, which has no result."
+    return (
+        f"It needs {name}, which has no result: {failure.reason}"
+        if failure
+        else f"It needs {name}, which has no result."
+    )
 
 
 def _check(result: Any) -> None:

@@ -239,6 +239,13 @@ def _ogg_is_cut(file: BinaryIO, start: int, size: int) -> bool:
     return not flags & 4 or at + 27 + segments + sum(body) > len(tail)
 
 
+# Boxes of the top level, by ISO/IEC 14496-12 and QuickTime.
+_MP4_BOXES = (
+    *(b"ftyp", b"styp", b"moov", b"mdat", b"moof", b"mfra", b"sidx", b"ssix", b"prft", b"pdin"),
+    *(b"meta", b"uuid", b"emsg", b"free", b"skip", b"wide", b"pnot", b"udta"),
+)
+
+
 def _mp4_is_cut(file: BinaryIO, start: int, size: int) -> bool:
     """Whether a top-level box reaches beyond the file (ISO/IEC 14496-12, section 4.2)."""
     at = start
@@ -250,12 +257,19 @@ def _mp4_is_cut(file: BinaryIO, start: int, size: int) -> bool:
         length = int.from_bytes(head[:4], "big")
         if length == 1:
             length = int.from_bytes(head[8:16], "big")
-        if length < 8:  # 0: up to the end of the file
+        if (
+            head[4:8] not in _MP4_BOXES or length < 8
+        ):  # something added behind the last box; 0: up to the end of the file
             return False
         at += length
         if at > size:
             return True
     return False
+
+
+_EBML_VOID = b"\xec"
+# Elements of the top level: EBML header, segment and padding (RFC 9559, section 5).
+_MATROSKA_TOP = (b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67", _EBML_VOID)
 
 
 def _matroska_is_cut(file: BinaryIO, start: int, size: int) -> bool:
@@ -264,8 +278,8 @@ def _matroska_is_cut(file: BinaryIO, start: int, size: int) -> bool:
     for _ in range(MAX_CHUNKS):
         file.seek(at)
         head = file.read(12)
-        id_bytes = 9 - head[0].bit_length() if head and head[0] else 0
-        if not 1 <= id_bytes <= 4 or len(head) <= id_bytes or not head[id_bytes]:
+        id_bytes = 1 if head[:1] == _EBML_VOID else 4
+        if head[:id_bytes] not in _MATROSKA_TOP or len(head) <= id_bytes or not head[id_bytes]:
             return False
         size_bytes = 9 - head[id_bytes].bit_length()
         length = int.from_bytes(head[id_bytes : id_bytes + size_bytes], "big") & ((1 << 7 * size_bytes) - 1)

@@ -67,7 +67,7 @@ def quantity(
     *,
     label: str,
     source: str,
-    help: str,  # noqa: A002 - the word that a reader expects here
+    help: str,
     low: float | None = None,
     high: float | None = None,
     digits: int = 1,
@@ -76,13 +76,18 @@ def quantity(
     return dataclasses.field(metadata={_KEY: Quantity(unit, label, source, help, low, high, digits)})
 
 
-@cache
 def columns(result_type: type) -> tuple[Column, ...]:
     """The declared fields of a result class, in order.
 
     Raises:
         TypeError: a field was not declared with `quantity`.
     """
+    known: Any = result_type  # mypy does not see that classes can be hashed
+    return _columns(known)
+
+
+@cache
+def _columns(result_type: type) -> tuple[Column, ...]:
     hints = typing.get_type_hints(result_type)
     found = []
     for field in dataclasses.fields(result_type):

@@ -33,6 +33,9 @@ MAX_INLINE_VALUES = 512
 # A millionth of a dB, LU or second is below anything that is measured here, and hides the last bit of different CPUs.
 DECIMALS = 6
 
+# What NumPy raises for an archive that is none.
+_BROKEN_ARRAYS = (EOFError, BadZipFile, zlib.error)
+
 JSON = Any
 Results = Mapping[str, Any]
 
@@ -192,7 +195,7 @@ def read(folder: Path, types: Mapping[str, type], *, curves: bool = True) -> Rec
         return _from_tree(tree, arrays, types)
     except RecordError as error:
         raise type(error)(f"{path}: {error}") from error
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, BadZipFile, zlib.error, RecursionError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, *_BROKEN_ARRAYS) as error:
         raise RecordError(f"{path} is not a record ({type(error).__name__}: {error}).") from error
 
 
@@ -216,10 +219,13 @@ def upgrade(tree: JSON) -> dict[str, JSON]:
         raise RecordTooNew(f"its schema is {tree['schema']}, and this Liner Notes knows {SCHEMA}: install a newer one")
     while tree["schema"] < SCHEMA:
         tree = {**UPGRADES[tree["schema"]](tree), "schema": tree["schema"] + 1}
-    return tree
+    upgraded: dict[str, JSON] = tree
+    return upgraded
 
 
-def _from_tree(tree: dict[str, JSON], arrays: Mapping[str, np.ndarray[Any, Any]] | None, types: Mapping[str, type]) -> Record:
+def _from_tree(
+    tree: dict[str, JSON], arrays: Mapping[str, np.ndarray[Any, Any]] | None, types: Mapping[str, type]
+) -> Record:
     results = {}
     for name, values in tree["results"].items():
         if name in types:
@@ -227,12 +233,16 @@ def _from_tree(tree: dict[str, JSON], arrays: Mapping[str, np.ndarray[Any, Any]]
                 results[name] = result_from(types[name], values, arrays)
             except (ValueError, KeyError, TypeError):
                 continue
-    failures = {name: Failure(str(f["kind"]), str(f["reason"])) for name, f in tree["failures"].items() if name in types}
+    failures = {
+        name: Failure(str(f["kind"]), str(f["reason"])) for name, f in tree["failures"].items() if name in types
+    }
     keys = {name: str(key) for name, key in tree["keys"].items() if name in results or name in failures}
     return Record(str(tree["kind"]), str(tree["sha256"]), str(tree["name"]), results, keys, failures)
 
 
-def result_from(result_type: type, values: Mapping[str, JSON], arrays: Mapping[str, np.ndarray[Any, Any]] | None) -> Any:
+def result_from(
+    result_type: type, values: Mapping[str, JSON], arrays: Mapping[str, np.ndarray[Any, Any]] | None
+) -> Any:
     """Build a result from JSON values.
 
     Args:

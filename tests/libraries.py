@@ -28,7 +28,12 @@ HOSTILE = "</title><script>document.title='owned'</script>\"'><img src=x onerror
 
 def invented(kind: type) -> Any:
     """A valid result of any class: every field filled by its type."""
-    return kind(**{column.name: _value(str(column.base_type), column.is_curve, number) for number, column in enumerate(columns(kind))})
+    return kind(
+        **{
+            column.name: _value(str(column.base_type), column.is_curve, number)
+            for number, column in enumerate(columns(kind))
+        }
+    )
 
 
 def _value(kind: str, is_curve: bool, number: int) -> Any:
@@ -43,7 +48,13 @@ def _value(kind: str, is_curve: bool, number: int) -> Any:
 
 
 def make_track(
-    workspace: Workspace, name: str, *, day: str = DAY, path: str | None = None, results: dict[str, Any] | None = None, **changes: Any
+    workspace: Workspace,
+    name: str,
+    *,
+    day: str = DAY,
+    path: str | None = None,
+    results: dict[str, Any] | None = None,
+    **changes: Any,
 ) -> Track:
     """Put a track with invented results into a library.
 

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -59,7 +58,10 @@ def test_tracks_has_one_row_a_track_with_all_numbers(workspace: Workspace) -> No
     second = make_track(workspace, "Two.wav", loudness__integrated_lufs=None)
     fail(second, "levels", "it broke")
     synchronise(workspace)
-    rows = ask(workspace, "SELECT name, collection, integrated_lufs, true_peak_dbtp, rms_dbfs, channel_rms_dbfs FROM tracks ORDER BY name")
+    rows = ask(
+        workspace,
+        "SELECT name, collection, integrated_lufs, true_peak_dbtp, rms_dbfs, channel_rms_dbfs FROM tracks ORDER BY 1",
+    )
     assert rows[0][:3] == ("One.wav", "Album", -9.5)
     assert rows[0][5] == [-1.5, -2.5]
     assert rows[1][1] is None
@@ -78,8 +80,12 @@ def test_a_persons_word_beats_the_tag(workspace: Workspace) -> None:
     assert ask(workspace, "SELECT title, genre, artist, rating FROM tracks") == [("Tagged", "pop", "Ann", None)]
     say(track, title="Said", genre="techno", rating=4, note="quote ' and \" and \n", collection="Mine")
     synchronise(workspace)
-    assert ask(workspace, "SELECT title, genre, artist, rating, collection FROM tracks") == [("Said", "techno", "Ann", 4, "Mine")]
-    assert ask(workspace, "SELECT note FROM tracks WHERE genre = 'techno' AND rating >= 4") == [("quote ' and \" and \n",)]
+    assert ask(workspace, "SELECT title, genre, artist, rating, collection FROM tracks") == [
+        ("Said", "techno", "Ann", 4, "Mine")
+    ]
+    assert ask(workspace, "SELECT note FROM tracks WHERE genre = 'techno' AND rating >= 4") == [
+        ("quote ' and \" and \n",)
+    ]
 
 
 def test_drops_say_when_and_which_were_known_already(workspace: Workspace) -> None:
@@ -88,7 +94,10 @@ def test_drops_say_when_and_which_were_known_already(workspace: Workspace) -> No
     assert library.note_arrival(track, again)
     synchronise(workspace)
     rows = ask(workspace, "SELECT time_utc, path, is_duplicate FROM drops ORDER BY time_utc")
-    assert rows == [(datetime(2026, 11, 20, 6, 30), "One.wav", False), (datetime(2026, 11, 21, 6, 30), "Again.wav", True)]
+    assert rows == [
+        (datetime(2026, 11, 20, 6, 30), "One.wav", False),
+        (datetime(2026, 11, 21, 6, 30), "Again.wav", True),
+    ]
     assert ask(workspace, "SELECT arrived_utc FROM tracks") == [(datetime(2026, 11, 20, 6, 30),)]
 
 
@@ -148,11 +157,18 @@ def test_hostile_text_arrives_as_text(workspace: Workspace, text: str) -> None:
 
 
 def test_run_logs_become_rows_and_torn_lines_do_not(workspace: Workspace) -> None:
-    log_run(workspace, {"event": "started", "name": "run"}, {"event": "stored", "name": "a.wav", "track": "a-1", "seconds": {"decode": 0.5}})
+    log_run(
+        workspace,
+        {"event": "started", "name": "run"},
+        {"event": "stored", "name": "a.wav", "track": "a-1", "seconds": {"decode": 0.5}},
+    )
     with (workspace.runs / "2026-11-20T06-30-00-1.jsonl").open("a") as file:
         file.write('{"at": "2026-11-20T06:31:00+00:00", "event": "fai')
     synchronise(workspace)
-    assert ask(workspace, "SELECT event, name, seconds['decode'] FROM runs ORDER BY event") == [("started", "run", None), ("stored", "a.wav", 0.5)]
+    assert ask(workspace, "SELECT event, name, seconds['decode'] FROM runs ORDER BY event") == [
+        ("started", "run", None),
+        ("stored", "a.wav", 0.5),
+    ]
 
 
 def test_an_open_session_goes_on_and_the_next_one_sees_the_new_rows(workspace: Workspace) -> None:
@@ -165,9 +181,12 @@ def test_an_open_session_goes_on_and_the_next_one_sees_the_new_rows(workspace: W
         "sys.stdin.readline()\n"
         "print(c.execute('SELECT count(*) FROM tracks').fetchone()[0], flush=True)\n"
         "c.close()\n"
-        f"print(duckdb.connect({str(workspace.catalogue)!r}, read_only=True).execute('SELECT count(*) FROM tracks').fetchone()[0])\n"
+        f"c = duckdb.connect({str(workspace.catalogue)!r}, read_only=True)\n"
+        "print(c.execute('SELECT count(*) FROM tracks').fetchone()[0])\n"
     )
-    with subprocess.Popen([sys.executable, "-c", reader], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", reader], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stdout.readline().strip() == "1"
@@ -198,10 +217,10 @@ def test_a_log_that_somebody_left_beside_the_snapshot_does_not_meet_the_new_one(
 
 
 @pytest.fixture
-def torn(workspace: Workspace) -> Iterator[Path]:
+def torn(workspace: Workspace) -> Path:
     make_track(workspace, "One.wav")
     synchronise(workspace)
-    yield workspace.state / catalogue.PRIVATE_NAME
+    return workspace.state / catalogue.PRIVATE_NAME
 
 
 def test_a_torn_database_is_made_anew(workspace: Workspace, torn: Path) -> None:

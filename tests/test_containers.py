@@ -253,6 +253,8 @@ class TestTags:
             "2.3 extended": tag(3, 0x40, struct.pack(">IHI", 6, 0, 0) + (b"TXXX" + third) * frames),
             "2.4 extended": tag(4, 0x40, b"\0\0\0\x06\x01\0" + id3_frame(b"TXXX", b"\0x") * frames),
             "2.3 compressed": tag(3, 0, b"TXXX" + struct.pack(">I", 2) + b"\0\x80\0x"),
+            "behind padding": tag(4, 0, bytes(1_000_000) + id3_frame(b"TXXX", b"\0x") * frames),
+            "empty frames": tag(4, 0, b"TXXX\0\0\0\0\0\0" * frames),
             "second tag": id3(b"") + tag(4, 0, id3_frame(b"TXXX", b"\0x") * frames),
         }
         path = tmp_path / "x.mp3"

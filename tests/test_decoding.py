@@ -6,15 +6,19 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from processor.audio import Audio, decode
 from processor.config import Limits
-from processor.decoders import looks_unfinished, read_tags
+from processor.containers import sniff
+from processor.decoders import FFmpegReader, looks_unfinished, read_tags
 from processor.errors import AudioError, NotAudio, TooLarge
 from tests import soundfiles
 from tests.soundfiles import KINDS, RATE, Samples, good_files, rate_of, tune, wav, write, write_ffmpeg
@@ -113,6 +117,17 @@ class TestCutFiles:
         assert stream.source.damage == held.source.damage
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_added_behind_the_end_is_no_damage(kind: str, whole: dict[str, Path], tmp_path: Path) -> None:
+    before = decode(whole[kind])
+    for tail in (b"TAG" + bytes(125), b"These are only words.\n" * 1000):
+        path = tmp_path / "x"
+        path.write_bytes(whole[kind].read_bytes() + tail)
+        audio = decode(path)
+        assert (audio.frames, audio.source.damage) == (before.frames, None)
+        np.testing.assert_array_equal(audio.samples, before.samples)
+
+
 class TestDamagedMiddle:
     @pytest.mark.parametrize(
         "kind", ["flac-16", "flac-24", "mp3", "ogg", "opus", "ogg-flac", "m4a", "mp4-video", "adts", "mka", "mkv-video"]
@@ -153,6 +168,30 @@ class TestDamagedMiddle:
         audio = decode(broken)
         assert "1 unreadable place skipped" in str(audio.source.damage)
         assert audio.duration_s > 0.7 * SECONDS
+
+    @pytest.mark.parametrize("error", [IndexError("list index out of range"), av.error.InvalidDataError(1, "no")])
+    def test_a_demuxer_that_raises_is_asked_again(self, error: Exception, whole: dict[str, Path]) -> None:
+        # PyAV raises IndexError for packets of a stream that begins later than the file.
+        class Stumbling:
+            def __init__(self, container: Any) -> None:
+                self.container = container
+                self.calls = 0
+
+            def demux(self, stream: Any) -> Iterator[Any]:
+                self.calls += 1
+                for number, packet in enumerate(self.container.demux(stream)):
+                    yield packet
+                    if self.calls == 1 and number == 5:
+                        raise error
+
+            def close(self) -> None:
+                self.container.close()
+
+        with FFmpegReader(whole["mka"], sniff(whole["mka"])) as reader:
+            reader._container = Stumbling(reader._container)
+            frames = sum(block.shape[1] for block in reader.blocks())
+            assert reader.damage == ["1 unreadable place skipped"]
+        assert frames == decode(whole["mka"]).frames
 
     @pytest.mark.parametrize("kind", ["webm", "mka", "mkv-video", "ogg", "mp3", "flac-16"])
     def test_the_last_hundredths_are_missed_too(self, kind: str, whole: dict[str, Path], tmp_path: Path) -> None:
@@ -288,6 +327,8 @@ def test_whatever_a_file_holds_it_decodes_or_is_refused_in_words(tmp_path: Path)
         f"{kind}, 8 channels": write(tmp_path / f"8.{KINDS[kind].suffix}", tune(0.3, 8), RATE, kind)
         for kind in ("wav-float", "flac-16", "m4a", "mka")
     }
+    transport = soundfiles.Kind("ts", "mpegts", "aac")
+    files["ts"] = write_ffmpeg(tmp_path / "x.ts", tune(0.3), RATE, transport)
     dice = random.Random(20)
     path = tmp_path / "x"
     refusals: list[str] = []

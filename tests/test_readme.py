@@ -23,7 +23,11 @@ QUERIES = re.findall(r'^linernotes query "(.*)"$', README, re.MULTILINE)
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     place = Workspace(tmp_path_factory.mktemp("readme"))
     place.create()
-    say(make_track(place, "Loud.wav", loudness__integrated_lufs=-6.0, loudness__true_peak_dbtp=0.5), genre="techno", rating=5)
+    say(
+        make_track(place, "Loud.wav", loudness__integrated_lufs=-6.0, loudness__true_peak_dbtp=0.5),
+        genre="techno",
+        rating=5,
+    )
     make_track(place, "Cut.wav", source__partial=True, levels__clipped_samples=9, levels__trailing_silence_s=5.0)
     failed = {"event": "failed", "name": "x.txt", "reason": "not a sound file"}
     log_run(place, {"event": "stored", "name": "Loud.wav", "seconds": {"decode": 0.1, "loudness": 0.2}}, failed)

@@ -38,24 +38,116 @@ _SILENCE = f"samples under {SILENCE_DBFS:g} dBFS"
 class Levels:
     """Levels of a track; None where silence or shortness leaves nothing to measure."""
 
-    rms_dbfs: float | None = quantity("dBFS", label="RMS level", source=_RMS, help="Average level of all channels, not weighted for the ear.")
-    crest_factor_db: float | None = quantity("dB", label="Crest factor", source="sample peak − RMS", help="How far the highest peak stands above the average level.", low=0)
-    dr: int | None = quantity("DR", label="Dynamic range (DR)", source=_DR, help="The rounded DR number that album databases use: second-highest peak over the loudest fifth.", digits=0)
-    dc_offset: float = quantity("FS", label="DC offset", source="mean of samples, full scale 1.0; the channel that is furthest off", help="A constant shift of the wave: it wastes level and clicks at edits. Should be 0.", low=-1e6, high=1e6, digits=4)
-    clipped_samples: int = quantity("samples", label="Clipped samples", source=_CLIP, help="Samples that are cut flat at the top of the scale.", low=0, digits=0)
-    clipped_intervals_s: NDArray[np.float64] = quantity("s", label="Clipped passages", source=f"{_CLIP}; runs under {CLIP_MERGE_S:g} s apart are joined", help="When clipping happens, start and end, on any channel.")
+    rms_dbfs: float | None = quantity(
+        "dBFS", label="RMS level", source=_RMS, help="Average level of all channels, not weighted for the ear."
+    )
+    crest_factor_db: float | None = quantity(
+        "dB",
+        label="Crest factor",
+        source="sample peak − RMS",
+        help="How far the highest peak stands above the average level.",
+        low=0,
+    )
+    dr: int | None = quantity(
+        "DR",
+        label="Dynamic range (DR)",
+        source=_DR,
+        help="The rounded DR number that album databases use: second-highest peak over the loudest fifth.",
+        digits=0,
+    )
+    dc_offset: float = quantity(
+        "FS",
+        label="DC offset",
+        source="mean of samples, full scale 1.0; the channel that is furthest off",
+        help="A constant shift of the wave: it wastes level and clicks at edits. Should be 0.",
+        low=-1e6,
+        high=1e6,
+        digits=4,
+    )
+    clipped_samples: int = quantity(
+        "samples",
+        label="Clipped samples",
+        source=_CLIP,
+        help="Samples that are cut flat at the top of the scale.",
+        low=0,
+        digits=0,
+    )
+    clipped_intervals_s: NDArray[np.float64] = quantity(
+        "s",
+        label="Clipped passages",
+        source=f"{_CLIP}; runs under {CLIP_MERGE_S:g} s apart are joined",
+        help="When clipping happens, start and end, on any channel.",
+    )
     is_silent: bool = quantity("", label="Silent", source="samples", help="Every sample is zero.")
-    leading_silence_s: float | None = quantity("s", label="Silence at the start", source=_SILENCE, help="Time before the first sound on any channel.", low=0, digits=2)
-    trailing_silence_s: float | None = quantity("s", label="Silence at the end", source=_SILENCE, help="Time after the last sound on any channel.", low=0, digits=2)
-    downmix_peak_dbfs: float | None = quantity("dBFS", label="Peak of the stereo downmix", source="ITU-R BS.775-4, table 2", help="Where a stereo listener's fold-down of more than two channels peaks; above 0 it clips.")
-    channel_rms_dbfs: tuple[float | None, ...] = quantity("dBFS", label="RMS level by channel", source=_RMS, help="Average level of each channel.")
-    channel_peak_dbfs: tuple[float | None, ...] = quantity("dBFS", label="Sample peak by channel", source="AES17, full scale 1.0", help="Highest sample of each channel.")
-    channel_crest_factor_db: tuple[float | None, ...] = quantity("dB", label="Crest factor by channel", source="sample peak − RMS", help="Peak above average level of each channel.", low=0)
-    channel_dr_db: tuple[float | None, ...] = quantity("dB", label="Dynamic range by channel", source=_DR, help="DR of each channel before rounding.")
-    channel_dc_offset: tuple[float, ...] = quantity("FS", label="DC offset by channel", source="mean of samples, full scale 1.0", help="Constant shift of each channel.", digits=4)
-    channel_clipped_samples: tuple[int, ...] = quantity("samples", label="Clipped samples by channel", source=_CLIP, help="Clipped samples of each channel.", low=0, digits=0)
-    channel_leading_silence_s: tuple[float | None, ...] = quantity("s", label="Silence at the start by channel", source=_SILENCE, help="Time before the first sound of each channel.", low=0, digits=2)
-    channel_trailing_silence_s: tuple[float | None, ...] = quantity("s", label="Silence at the end by channel", source=_SILENCE, help="Time after the last sound of each channel.", low=0, digits=2)
+    leading_silence_s: float | None = quantity(
+        "s",
+        label="Silence at the start",
+        source=_SILENCE,
+        help="Time before the first sound on any channel.",
+        low=0,
+        digits=2,
+    )
+    trailing_silence_s: float | None = quantity(
+        "s",
+        label="Silence at the end",
+        source=_SILENCE,
+        help="Time after the last sound on any channel.",
+        low=0,
+        digits=2,
+    )
+    downmix_peak_dbfs: float | None = quantity(
+        "dBFS",
+        label="Peak of the stereo downmix",
+        source="ITU-R BS.775-4, table 2",
+        help="Where a stereo listener's fold-down of more than two channels peaks; above 0 it clips.",
+    )
+    channel_rms_dbfs: tuple[float | None, ...] = quantity(
+        "dBFS", label="RMS level by channel", source=_RMS, help="Average level of each channel."
+    )
+    channel_peak_dbfs: tuple[float | None, ...] = quantity(
+        "dBFS", label="Sample peak by channel", source="AES17, full scale 1.0", help="Highest sample of each channel."
+    )
+    channel_crest_factor_db: tuple[float | None, ...] = quantity(
+        "dB",
+        label="Crest factor by channel",
+        source="sample peak − RMS",
+        help="Peak above average level of each channel.",
+        low=0,
+    )
+    channel_dr_db: tuple[float | None, ...] = quantity(
+        "dB", label="Dynamic range by channel", source=_DR, help="DR of each channel before rounding."
+    )
+    channel_dc_offset: tuple[float, ...] = quantity(
+        "FS",
+        label="DC offset by channel",
+        source="mean of samples, full scale 1.0",
+        help="Constant shift of each channel.",
+        digits=4,
+    )
+    channel_clipped_samples: tuple[int, ...] = quantity(
+        "samples",
+        label="Clipped samples by channel",
+        source=_CLIP,
+        help="Clipped samples of each channel.",
+        low=0,
+        digits=0,
+    )
+    channel_leading_silence_s: tuple[float | None, ...] = quantity(
+        "s",
+        label="Silence at the start by channel",
+        source=_SILENCE,
+        help="Time before the first sound of each channel.",
+        low=0,
+        digits=2,
+    )
+    channel_trailing_silence_s: tuple[float | None, ...] = quantity(
+        "s",
+        label="Silence at the end by channel",
+        source=_SILENCE,
+        help="Time after the last sound of each channel.",
+        low=0,
+        digits=2,
+    )
 
 
 @analyser(version=1)
@@ -177,7 +269,8 @@ def _summarise(channels: list[_Channel], audio: Audio, downmix_peak_dbfs: float 
         dr=round(sum(known_ranges) / len(known_ranges)) if known_ranges else None,
         dc_offset=max(offsets, key=abs),
         clipped_samples=sum(c.clipped for c in channels),
-        clipped_intervals_s=_union([c.clips for c in channels], int(CLIP_MERGE_S * audio.sample_rate)) / audio.sample_rate,
+        clipped_intervals_s=_union([c.clips for c in channels], int(CLIP_MERGE_S * audio.sample_rate))
+        / audio.sample_rate,
         is_silent=all(c.peak == 0 for c in channels),
         leading_silence_s=min((s for s, _ in silences if s is not None), default=None),
         trailing_silence_s=min((s for _, s in silences if s is not None), default=None),
@@ -245,7 +338,9 @@ def _loud_ends(row: Samples, threshold: float) -> tuple[int, int]:
 
 
 @kernel
-def _clipped_runs(row: Samples, offset: int, ceiling: float, shortest: int, gap: int, run: NDArray[np.int64], clips: NDArray[np.int64]) -> tuple[int, int]:
+def _clipped_runs(
+    row: Samples, offset: int, ceiling: float, shortest: int, gap: int, run: NDArray[np.int64], clips: NDArray[np.int64]
+) -> tuple[int, int]:
     """Count samples in runs of at least `shortest` at or over `ceiling`, and write the passages they make.
 
     `run[0]` carries the length of a run that is open at the end of a block (negative signs do not join positive

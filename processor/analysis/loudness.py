@@ -51,17 +51,67 @@ PEAK_BLOCK = 32
 class Loudness:
     """Loudness of a track; None where it is silent or too short for the measure."""
 
-    integrated_lufs: float | None = quantity("LUFS", label="Integrated loudness", source="ITU-R BS.1770-4, annex 1", help="How loud the whole piece is; streaming services turn tracks up or down to meet their own number.", low=-70, high=20)
-    momentary_max_lufs: float | None = quantity("LUFS", label="Loudest moment", source="EBU Tech 3341, 2.2 (0.4 s)", help="The loudest 0.4 seconds.", high=20)
-    short_term_max_lufs: float | None = quantity("LUFS", label="Loudest passage", source="EBU Tech 3341, 2.2 (3 s)", help="The loudest 3 seconds.", high=20)
-    range_lu: float | None = quantity("LU", label="Loudness range", source="EBU Tech 3342", help="Distance between the quiet and the loud passages, without the extremes.", low=0)
-    range_is_short: bool = quantity("", label="Range from under a minute", source="EBU R 128 s1", help="The piece is so short that its loudness range says little.")
-    true_peak_dbtp: float | None = quantity("dBTP", label="True peak", source="ITU-R BS.1770-4, annex 2", help="Highest level between the samples; above −1 a player or a lossy coder may clip.", digits=2)
-    sample_peak_dbfs: float | None = quantity("dBFS", label="Sample peak", source="AES17, full scale 1.0", help="Highest sample.", digits=2)
-    plr_db: float | None = quantity("dB", label="Peak to loudness ratio", source="AES TD1004; true peak − integrated", help="Room between the loudness and the peak of the whole piece: the smaller, the more limited.")
-    psr_min_db: float | None = quantity("dB", label="Smallest peak to short-term ratio", source="true peak − short-term loudness, windows of 3 s each second", help="The same for the densest 3 seconds: about 8 is limited, 12 balanced.")
-    psr_median_db: float | None = quantity("dB", label="Median peak to short-term ratio", source="true peak − short-term loudness, windows of 3 s each second", help="The same for a typical 3 seconds.")
-    short_term_lufs: NDArray[np.float64] = quantity("LUFS", label="Short-term loudness over time", source="EBU Tech 3341, 2.2 (3 s)", help="One value a second; value i is of the 3 seconds that begin at second i. Gaps are below −70 LUFS.")
+    integrated_lufs: float | None = quantity(
+        "LUFS",
+        label="Integrated loudness",
+        source="ITU-R BS.1770-4, annex 1",
+        help="How loud the whole piece is; streaming services turn tracks up or down to meet their own number.",
+        low=-70,
+        high=20,
+    )
+    momentary_max_lufs: float | None = quantity(
+        "LUFS", label="Loudest moment", source="EBU Tech 3341, 2.2 (0.4 s)", help="The loudest 0.4 seconds.", high=20
+    )
+    short_term_max_lufs: float | None = quantity(
+        "LUFS", label="Loudest passage", source="EBU Tech 3341, 2.2 (3 s)", help="The loudest 3 seconds.", high=20
+    )
+    range_lu: float | None = quantity(
+        "LU",
+        label="Loudness range",
+        source="EBU Tech 3342",
+        help="Distance between the quiet and the loud passages, without the extremes.",
+        low=0,
+    )
+    range_is_short: bool = quantity(
+        "",
+        label="Range from under a minute",
+        source="EBU R 128 s1",
+        help="The piece is so short that its loudness range says little.",
+    )
+    true_peak_dbtp: float | None = quantity(
+        "dBTP",
+        label="True peak",
+        source="ITU-R BS.1770-4, annex 2",
+        help="Highest level between the samples; above −1 a player or a lossy coder may clip.",
+        digits=2,
+    )
+    sample_peak_dbfs: float | None = quantity(
+        "dBFS", label="Sample peak", source="AES17, full scale 1.0", help="Highest sample.", digits=2
+    )
+    plr_db: float | None = quantity(
+        "dB",
+        label="Peak to loudness ratio",
+        source="AES TD1004; true peak − integrated",
+        help="Room between the loudness and the peak of the whole piece: the smaller, the more limited.",
+    )
+    psr_min_db: float | None = quantity(
+        "dB",
+        label="Smallest peak to short-term ratio",
+        source="true peak − short-term loudness, windows of 3 s each second",
+        help="The same for the densest 3 seconds: about 8 is limited, 12 balanced.",
+    )
+    psr_median_db: float | None = quantity(
+        "dB",
+        label="Median peak to short-term ratio",
+        source="true peak − short-term loudness, windows of 3 s each second",
+        help="The same for a typical 3 seconds.",
+    )
+    short_term_lufs: NDArray[np.float64] = quantity(
+        "LUFS",
+        label="Short-term loudness over time",
+        source="EBU Tech 3341, 2.2 (3 s)",
+        help="One value a second; value i is of the 3 seconds that begin at second i. Gaps are below −70 LUFS.",
+    )
 
 
 @analyser(version=1)
@@ -242,7 +292,9 @@ class Meter:
             return peaks
         tail = np.zeros(1, np.float32)
         for row in self._history:
-            _true_peaks(np.concatenate([row, np.zeros(TAPS - 1, np.float32)]), TAPS - 1, self._filters, self._rate, tail)
+            _true_peaks(
+                np.concatenate([row, np.zeros(TAPS - 1, np.float32)]), TAPS - 1, self._filters, self._rate, tail
+            )
         peaks[-1] = max(peaks[-1], tail[0])
         return peaks
 
@@ -258,7 +310,9 @@ class Meter:
 
 
 @kernel
-def _weighted_energy(a: Samples, b: Samples, coefficients: Vector, state: Vector, edges: NDArray[np.int64], energy: Vector) -> None:
+def _weighted_energy(
+    a: Samples, b: Samples, coefficients: Vector, state: Vector, edges: NDArray[np.int64], energy: Vector
+) -> None:
     """K-weight two channels and sum their squares between `edges`.
 
     Two at once because each biquad waits for its own last output: the second channel fills the gaps. Transposed

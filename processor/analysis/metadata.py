@@ -25,9 +25,18 @@ class Metadata:
     composer: str | None = quantity("", label="Composer", source=_SOURCE, help="Who wrote it.")
     genre: str | None = quantity("", label="Genre", source=_SOURCE, help="Genre as tagged.")
     release_date: str | None = quantity("", label="Date", source=_SOURCE, help="Date or year as tagged.")
-    track_number: str | None = quantity("", label="Track", source=_SOURCE, help="Track number, with the total where tagged.")
-    tagged_tempo: str | None = quantity("", label="Tempo as tagged", source=_SOURCE, help="Beats a minute that somebody wrote into the file; not measured here.")
-    tagged_key: str | None = quantity("", label="Key as tagged", source=_SOURCE, help="Key that somebody wrote into the file; not measured here.")
+    track_number: str | None = quantity(
+        "", label="Track", source=_SOURCE, help="Track number, with the total where tagged."
+    )
+    tagged_tempo: str | None = quantity(
+        "",
+        label="Tempo as tagged",
+        source=_SOURCE,
+        help="Beats a minute that somebody wrote into the file; not measured here.",
+    )
+    tagged_key: str | None = quantity(
+        "", label="Key as tagged", source=_SOURCE, help="Key that somebody wrote into the file; not measured here."
+    )
     isrc: str | None = quantity("", label="ISRC", source=_SOURCE, help="International code of the recording.")
     comment: str | None = quantity("", label="Comment", source=_SOURCE, help="Free text.")
     encoder: str | None = quantity("", label="Encoder", source=_SOURCE, help="Program that wrote the file.")

@@ -137,11 +137,12 @@ def test_ctrl_c_is_no_error_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     [
         ("query", "FROM range(200000)"),
         ("query", "--format", "csv", "FROM range(200000)"),
+        ("query", "--format", "csv", "FROM range(3)"),
         ("query", "--json", "FROM range(200000)"),
         ("explain", "levels"),
         ("doctor",),
     ],
-    ids=["table", "csv", "json", "explain", "doctor"],
+    ids=["table", "csv", "short csv", "json", "explain", "doctor"],
 )
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path, words: tuple[str, ...]) -> None:
     workspace = workspaces.with_tracks(tmp_path)

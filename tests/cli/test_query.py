@@ -47,12 +47,13 @@ def test_a_table_is_for_people(workspace: Workspace) -> None:
 
 def test_a_table_stays_in_line(workspace: Workspace) -> None:
     """Whatever stands in it: wide letters, line breaks, marks, escapes, no value, very long text."""
-    sql = """FROM (VALUES ('日本', 1.25), (E'a\\nb\\x1B[31m', NULL), ('e\u0301', 'nan'::DOUBLE),
+    sql = """FROM (VALUES ('日本', 1.25), (E'a\\nb\\x1B[31m', NULL), ('e\u0301', 7), ('no', 'nan'::DOUBLE),
       (repeat('x', 99), -20000.5)) t(what, n)"""
     assert query(workspace, sql).out.splitlines()[2:] == [
         "日本" + " " * 56 + "      1.25",
         "a\ufffdb\ufffd[31m",
-        "e\u0301",
+        "e\u0301" + " " * 59 + "         7",
+        "no",
         "x" * 59 + "…  -20000.5",
     ]
 

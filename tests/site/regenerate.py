@@ -24,7 +24,14 @@ def build(home: Path) -> Path:
     workspace = Workspace(home)
     workspace.create()
     make_track(workspace, "Plain.wav", loudness__integrated_lufs=-14.0)
-    said = make_track(workspace, "Said.flac", day="2026/11/19", path="An Album/Said.flac", source__partial=True, source__damage="the end is missing")
+    said = make_track(
+        workspace,
+        "Said.flac",
+        day="2026/11/19",
+        path="An Album/Said.flac",
+        source__partial=True,
+        source__damage="the end is missing",
+    )
     say(said, title="A Person's Title", rating=5, genre="dub", note="keep <this> & that")
     fail(make_track(workspace, "Broken.mp3", day="2026/11/18"), "loudness", "ValueError: an example")
     failed = [SetAside("notes.txt", "This is not a sound file of a kind that we know.")]

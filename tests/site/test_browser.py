@@ -15,9 +15,18 @@ from processor.workspace import Workspace
 from tests.libraries import HOSTILE, make_track, say
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"),
+]
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 900}
 
@@ -27,7 +36,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workspace = Workspace(tmp_path_factory.mktemp("browser"))
     workspace.create()
     make_track(workspace, "Plain.wav", path="A Collection With Quite a Long Name/Plain.wav")
-    say(make_track(workspace, "Hostile.wav", metadata__artist=HOSTILE, source__codec=HOSTILE), title=HOSTILE, note="x" * 400)
+    say(
+        make_track(workspace, "Hostile.wav", metadata__artist=HOSTILE, source__codec=HOSTILE),
+        title=HOSTILE,
+        note="x" * 400,
+    )
     with workspace.write_lock(), catalogue.opened(workspace) as connection:
         changes = catalogue.synchronise(workspace, connection)
         pages.publish(workspace, connection, changes.all_tracks, [], [])
@@ -86,7 +99,9 @@ def test_no_page_is_wider_than_a_phone(site: Path, opened: Any) -> None:
 def test_dark_is_dark_and_readable(site: Path, opened: Any) -> None:
     def colours(scheme: str) -> list[int]:
         page = opened(site / "index.html", scheme=scheme)
-        text = page.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color].join()")
+        text = page.evaluate(
+            "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color].join()"
+        )
         return [int(part) for part in text.replace("rgb(", "").replace(")", "").split(",")]
 
     light, dark = colours("light"), colours("dark")

@@ -26,7 +26,9 @@ def test_time_goes_right_and_level_goes_up() -> None:
 
 
 def test_a_gap_divides_the_line() -> None:
-    chart = time_chart(np.array([np.nan, 1.0, 2.0, np.nan, 3.0, 4.0, np.nan]), step_s=1.0, start_s=0.0, label="x", unit="dB")
+    chart = time_chart(
+        np.array([np.nan, 1.0, 2.0, np.nan, 3.0, 4.0, np.nan]), step_s=1.0, start_s=0.0, label="x", unit="dB"
+    )
     assert chart is not None
     assert [len(points(line)) for line in chart.lines] == [2, 2]
 
@@ -55,6 +57,8 @@ def test_a_flat_line_has_a_scale(level: float) -> None:
     assert len(chart.levels) >= 2
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (61, "1:01"), (3599.5, "1:00:00"), (7265, "2:01:05")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (61, "1:01"), (3599.5, "1:00:00"), (7265, "2:01:05")]
+)
 def test_clock(seconds: float, text: str) -> None:
     assert clock(seconds) == text

@@ -11,17 +11,18 @@ import pytest
 
 from processor import catalogue
 from processor.analysis import result_types
-from processor.setaside import SetAside
 from processor.inbox import Ignored
 from processor.quantities import columns
+from processor.setaside import SetAside
 from processor.site import pages
 from processor.workspace import Workspace
 from tests.libraries import HOSTILE, fail, make_track, say
 
-ALLOWED_TAGS = set(
-    "html head meta title link body a header nav main footer h1 h2 p div section aside dl dt dd table thead tbody tr th "
-    "td span code details summary figure figcaption svg line text polyline time ul li strong".split()
-)
+ALLOWED_TAGS = {
+    *("html", "head", "meta", "title", "link", "body", "header", "nav", "main", "footer", "aside", "section", "div"),
+    *("h1", "h2", "p", "a", "span", "strong", "code", "time", "ul", "li", "dl", "dt", "dd", "details", "summary"),
+    *("table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "svg", "line", "text", "polyline"),
+}
 
 
 class Page(HTMLParser):
@@ -82,7 +83,9 @@ def test_every_number_of_a_track_is_on_its_page_with_its_field(workspace: Worksp
 
 
 def test_values_stand_beside_their_own_labels(workspace: Workspace) -> None:
-    track = make_track(workspace, "One.wav", loudness__integrated_lufs=-9.46, loudness__range_lu=None, levels__clipped_samples=1234567)
+    track = make_track(
+        workspace, "One.wav", loudness__integrated_lufs=-9.46, loudness__range_lu=None, levels__clipped_samples=1234567
+    )
     publish(workspace)
     html = (workspace.site / "tracks" / f"{track.id}.html").read_text()
 
@@ -105,7 +108,15 @@ def test_a_hostile_word_is_only_text(workspace: Workspace, field: str) -> None:
 
 def test_hostile_files_tags_and_reasons_are_only_text(workspace: Workspace) -> None:
     tags = {f"metadata__{column.name}": HOSTILE for column in columns(result_types()["metadata"])}
-    track = make_track(workspace, f"{HOSTILE.replace('/', '')}.wav", path=f"{HOSTILE}/x.wav", source__codec=HOSTILE, source__damage=HOSTILE, source__partial=True, **tags)
+    track = make_track(
+        workspace,
+        f"{HOSTILE.replace('/', '')}.wav",
+        path=f"{HOSTILE}/x.wav",
+        source__codec=HOSTILE,
+        source__damage=HOSTILE,
+        source__partial=True,
+        **tags,
+    )
     fail(track, "levels", HOSTILE)
     publish(workspace, (SetAside(HOSTILE, HOSTILE),), (Ignored(HOSTILE, HOSTILE),))
     check_harmless(workspace)
