@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import multiprocessing
 import os
@@ -406,6 +407,30 @@ def test_a_claim_that_cannot_be_written_is_an_error_of_the_workspace(
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(WorkspaceError, match="library cannot be written"), inbox.claim(workspace, the_drop(workspace)):
         pass
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [
+        (errno.ENOSPC, WorkspaceError),
+        (errno.EDQUOT, WorkspaceError),
+        (errno.EROFS, WorkspaceError),
+        (errno.EIO, OSError),
+        (errno.EACCES, OSError),
+    ],
+)
+def test_a_copy_that_fails_is_the_workspaces_fault_where_there_is_no_room_and_the_drops_where_not(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, number: int, error: type[Exception]
+) -> None:
+    tone(workspace.inbox / "a.wav")
+
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(error, match=os.strerror(number)), inbox.claim(workspace, the_drop(workspace)):
+        pass
+    assert leftovers(workspace) == []
 
 
 # Sweeping.
