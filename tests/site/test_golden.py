@@ -8,17 +8,11 @@ from tests.site.regenerate import GOLDEN, build
 
 
 def test_the_site_is_as_it_was(tmp_path: Path) -> None:
-    site = build(tmp_path)
-    made = {
-        path.relative_to(site).as_posix(): path.read_text(encoding="utf-8")
-        for path in site.rglob("*")
-        if path.is_file()
-    }
-    golden = {
-        path.relative_to(GOLDEN).as_posix(): path.read_text(encoding="utf-8")
-        for path in GOLDEN.rglob("*")
-        if path.is_file()
-    }
+    made, golden = texts(build(tmp_path)), texts(GOLDEN)
     assert sorted(made) == sorted(golden)
     for name, content in golden.items():
         assert made[name] == content, f"{name} moved; if that is meant: python -m tests.site.regenerate"
+
+
+def texts(site: Path) -> dict[str, str]:
+    return {path.relative_to(site).as_posix(): path.read_text(encoding="utf-8") for path in site.rglob("*.html")}
