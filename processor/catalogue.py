@@ -345,7 +345,11 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, kinds: Mapping[st
     lines = [json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") for row in rows]
     if not lines:
         return
-    descriptor, name = tempfile.mkstemp(suffix=".ndjson")
+    [(database,)] = connection.execute(
+        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+    ).fetchall()
+    # Beside the database, and named so that the next start sweeps up what a crash leaves.
+    descriptor, name = tempfile.mkstemp(dir=Path(database).parent, prefix=".rows-", suffix=f".{os.getpid()}.tmp")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(b"\n".join(lines))

@@ -16,6 +16,7 @@ import pytest
 from processor import catalogue, library
 from processor.analysis import result_types
 from processor.errors import WorkspaceError
+from processor.files import remove_leftovers
 from processor.quantities import columns
 from processor.workspace import Workspace
 from tests.libraries import HOSTILE, fail, log_run, make_track, say
@@ -258,6 +259,17 @@ def test_a_failed_snapshot_leaves_the_old_one(workspace: Workspace, monkeypatch:
     monkeypatch.undo()
     assert ask(workspace, "SELECT count(*) FROM tracks") == [(1,)]
     assert not workspace.catalogue.with_name("catalogue.next.duckdb").exists()
+
+
+def test_rows_on_their_way_lie_where_a_crash_is_swept_up(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_track(workspace, "One.wav")
+    monkeypatch.setattr(Path, "unlink", lambda self, missing_ok=False: None)
+    synchronise(workspace)
+    monkeypatch.undo()
+    left = [path for path in workspace.state.iterdir() if path.name.startswith(".rows-")]
+    assert left
+    remove_leftovers(workspace.state)
+    assert not any(path.exists() for path in left)
 
 
 def test_a_query_cannot_write(workspace: Workspace) -> None:
