@@ -35,6 +35,7 @@ from processor.quantities import Column, columns
 from processor.workspace import Workspace
 
 PRIVATE_NAME = "private.duckdb"
+UPCOMING_NAME = "catalogue.next.duckdb"
 LAYOUT = 2  # raised when the tables below change in a way that their columns do not show
 
 Progress = Callable[[int, int], None]
@@ -108,6 +109,8 @@ def opened(workspace: Workspace) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
     finally:
         connection.close()
+        # A snapshot that failed may be written to until now: closing flushes what is still attached.
+        discard(workspace.library / UPCOMING_NAME)
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
@@ -369,7 +372,7 @@ def is_published(workspace: Workspace, connection: duckdb.DuckDBPyConnection) ->
 def publish_snapshot(workspace: Workspace, connection: duckdb.DuckDBPyConnection) -> None:
     """Replace the database that people query by a copy of the private one."""
     target = workspace.catalogue
-    upcoming = target.with_name("catalogue.next.duckdb")
+    upcoming = target.with_name(UPCOMING_NAME)
     discard(upcoming)
     try:
         private = connection.execute("SELECT current_database()").fetchone()
