@@ -148,6 +148,10 @@ def test_an_idle_worker_that_is_killed_ends_nothing(engine: Engine) -> None:
     for worker in workers_of(os.getpid()):
         worker.kill()
     assert outcomes(engine, "nothing")["nothing"].error is None
+    for worker in workers_of(os.getpid()):
+        worker.kill()
+    time.sleep(0.3)  # until the pool has noticed
+    assert outcomes(engine, "nothing")["nothing"].error is None
     engine.submit(job("nothing"))
     for worker in workers_of(os.getpid()):
         worker.kill()
@@ -168,10 +172,10 @@ def test_what_is_abandoned_never_comes_back(engine: Engine) -> None:
     assert [done.job.path.stem for done in engine.next_done()] == ["nothing"]
     assert eventually(lambda: tries(Path("sleep")) == 1)
     engine.abandon()
+    assert not is_alive(pids(Path("sleep"))[0])
     assert engine.waiting == 0
     assert engine.next_done() == []
     assert list(outcomes(engine, "nothing")) == ["nothing"]
-    assert not is_alive(pids(Path("sleep"))[0])
 
 
 def test_workers_that_cannot_even_start_are_not_the_files_fault(
@@ -245,6 +249,7 @@ def test_ctrl_c_while_workers_start_is_heard_by_the_parent_alone(tmp_path: Path)
     ) as parent:
         assert parent.stdout is not None
         parent.stdout.readline()
+        time.sleep(0.1)  # the workers are importing now
         os.killpg(parent.pid, signal.SIGINT)
         said = parent.communicate(timeout=10)[1]
     assert said.count("KeyboardInterrupt") == 1

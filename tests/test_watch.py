@@ -301,6 +301,24 @@ def test_it_ends_when_it_is_asked_to(tmp_path: Path, number: int, is_busy: bool)
         assert len(library.tracks(workspace)) == 4 - left
 
 
+def test_it_goes_on_when_nobody_reads_what_it_says(tmp_path: Path) -> None:
+    workspace = workspaces.empty(tmp_path)
+    process = workspaces.start("watch", "--home", workspace.home, **SETTINGS)
+    assert process.stderr is not None
+    try:
+        process.stderr.readline()
+        process.stderr.close()
+        sound(workspace.inbox / "unheard.wav", next(fresh))
+        eventually(lambda: library.tracks(workspace) and not list(workspace.inbox.glob("*.wav")))
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
 def test_what_was_dropped_while_it_was_down(tmp_path: Path) -> None:
     workspace = workspaces.empty(tmp_path)
     with watching(workspace) as one:

@@ -163,6 +163,7 @@ def start(*arguments: str | Path, **settings: str) -> subprocess.Popen[str]:
     """Start `linernotes` as a process, in a group of its own, with settings such as `inbox_settle_s="0.2"`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LINERNOTES_")}
     environment |= {f"LINERNOTES_{name.upper()}": value for name, value in settings.items()}
+    environment.pop("PYTHONUNBUFFERED", None)  # a person's shell does not have it
     return subprocess.Popen(
         [sys.executable, "-m", "processor.cli", *map(str, arguments)],
         stdin=subprocess.DEVNULL,

@@ -29,7 +29,7 @@ class _Commands(click.Group):
             print(end="", flush=True)  # here, where a reader that has gone is no surprise
             return code
         except BrokenPipeError:
-            close_output()
+            close_output(sys.stdout)
             raise click.exceptions.Exit(OK) from None
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import sys
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -212,17 +212,15 @@ def watch(workers: int | None, home: str | None) -> None:
 
     def tell(text: str) -> None:
         nonlocal last
-        with suppress(OSError):  # a terminal that was closed is no reason to stop
-            if is_terminal:
-                width = max(20, os.get_terminal_size(sys.stderr.fileno()).columns - 1)
-                click.echo("\r\x1b[K" + text[:width], nl=False, err=True)
-            elif text.partition(" ")[2] != last:
-                last = text.partition(" ")[2]
-                click.echo(text, err=True)
+        if is_terminal:
+            width = max(20, shutil.get_terminal_size().columns - 1)
+            say("\r\x1b[K" + text[:width], nl=False, err=True)
+        elif text.partition(" ")[2] != last:
+            last = text.partition(" ")[2]
+            say(text, err=True)
 
     Daemon(workspace, settings, tell).run()
-    with suppress(OSError):
-        click.echo(("\n" if is_terminal else "") + "Stopped.", err=True)
+    say(("\n" if is_terminal else "") + "Stopped.", err=True)
 
 
 @click.command(epilog=examples("linernotes demo", "linernotes demo --home /tmp/demo"))

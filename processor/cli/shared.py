@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
@@ -130,16 +130,16 @@ def decodable(text: str) -> str:
     return os.fsencode(text).decode("utf-8", "replace")
 
 
-def say(text: str) -> None:
-    """Print a line of a command whose work matters more than its words: it goes on when nobody reads them any more."""
+def say(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Print what matters less than the command's work, which goes on when nobody reads any more."""
     try:
-        click.echo(text)
-    except BrokenPipeError:
-        close_output()
+        click.echo(text, err=err, nl=nl)
+    except OSError:  # `| head` has read enough, the terminal was closed
+        close_output(sys.stderr if err else sys.stdout)
 
 
-def close_output() -> None:
-    """Let what is still printed go nowhere."""
+def close_output(stream: TextIO) -> None:
+    """Let what is still printed go nowhere; text that waits in a buffer would fail whoever flushes it next."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -91,6 +91,21 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.err == "linernotes: No space left on device: person.json\n"
 
 
+def test_a_disk_that_is_full_in_the_middle_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    workspace = workspaces.empty(tmp_path)
+    file = sound(workspace.inbox / "a.wav")
+    monkeypatch.setattr(library, "place", fill)
+    result = command("run", "--home", workspace.home)
+    assert_sentence(result, 1)
+    assert "No space left on device" in result.err
+    assert "Nothing is lost" in result.err
+    assert file.is_file()
+    assert list(workspace.work.iterdir()) == []
+
+
 def test_a_field_that_there_is_not() -> None:
     result = command("explain", "integrated_luf")
     assert_sentence(result, 2)

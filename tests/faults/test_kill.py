@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from processor import library
 from processor.workspace import Workspace
-from tests.faults.doubles import arrived, check_sound, contents, cut_tone, drops_in, files_below, names, sha256, tone
+from tests.faults.doubles import arrived, check_sound, contents, cut_tone, drops_in, names, sha256, tone
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 Order = Callable[..., dict[str, Any]]
@@ -69,6 +70,12 @@ def check_all_done(workspace: Workspace, expected: dict[str, int], published: bo
     assert (workspace.failed / "words.mp3").read_text() == "no sound at all"
 
 
+def within_reach(workspace: Workspace) -> set[str]:
+    """Hashes of the sounds that lie in the inbox or in the library."""
+    found = {sha256(drop.path) for drop in drops_in(workspace)}
+    return found | {sha256(track.source) for track in library.tracks(workspace) if track.source}
+
+
 def every_kill(order: Order, folder: Path, scene: str, prepare: Callable[[Path], object], **how: str) -> Iterator[Path]:
     """Homes in which `scene` was killed at its first moment, its second, … until it comes to its end."""
     for at in range(1, 1000):
@@ -85,13 +92,18 @@ def test_killed_before_any_call_while_processing(order: Order, folder: Path) -> 
     for home in every_kill(order, folder, "process", filled):
         kills += 1
         workspace, expected = Workspace(home), filled(folder / "pattern")[1]
+        assert expected.keys() <= within_reach(workspace), "before the next start, too"
         order(home, "process")
         check_all_done(workspace, expected, published=False)
     assert kills > 60
 
 
 def test_killed_before_any_call_while_publishing(order: Order, folder: Path) -> None:
-    _, expected = filled(folder / "pattern")
+    Workspace(folder / "pattern").create()
+    third = tone(folder / "pattern" / "inbox" / "third.wav", 880)
+    expected = {sha256(third): 1}
+    order(folder / "pattern", "run")
+    expected |= filled(folder / "pattern")[1]
     order(folder / "pattern", "process")
     kills = 0
     for home in every_kill(order, folder, "publish", lambda home: shutil.copytree(folder / "pattern", home)):
@@ -120,12 +132,3 @@ def test_killed_again_while_mending(order: Order, folder: Path) -> None:
         assert order(home, "process", at=second)["killed"]
         order(home, "run")
         check_all_done(workspace, expected, published=True)
-
-
-def test_a_drop_is_never_out_of_reach(order: Order, folder: Path) -> None:
-    """Even before the next start, each sound is in the inbox or in the library."""
-    for home in every_kill(order, folder, "process", filled):
-        workspace, expected = Workspace(home), filled(folder / "pattern")[1]
-        there = {sha256(drop.path) for drop in drops_in(workspace)}
-        there |= {sha256(workspace.library / name) for name in files_below(workspace.library) if name.endswith(".wav")}
-        assert expected.keys() <= there
