@@ -175,7 +175,10 @@ def _trouble(track: library.Track, thorough: bool) -> tuple[str, str] | None:
     except RecordTooNew as error:
         return str(error), "install a newer Liner Notes"
     except RecordError as error:
-        again = f"move the sound file in {track.folder} to the inbox and delete the folder; then linernotes run"
+        again = (
+            f"move the sound file in {track.folder} to the inbox and delete the folder (your own words are in its "
+            f"{library.PERSON_NAME}: keep that, and put it into the new folder); then linernotes run"
+        )
         return str(error), again
     try:
         library.read_person(track)

@@ -150,8 +150,25 @@ def _kind(mode: int) -> str:
     return next((word for is_kind, word in kinds if is_kind(mode)), "a device")
 
 
-def drops_from(paths: Iterable[Path]) -> Scan:
-    """Files from anywhere, to be processed as copies and left where they are; of a folder, all sound files in it."""
+def drops_from(paths: Iterable[Path], workspace: Workspace | None = None) -> Scan:
+    """Files from anywhere, to be processed as copies and left where they are; of a folder, all sound files in it.
+
+    A file in the inbox of `workspace` is what it would be without being named: a drop that leaves it when done.
+    """
+    found = _named(paths)
+    if workspace is not None:
+        found.drops = [_as_ours(drop, workspace) for drop in found.drops]
+    return found
+
+
+def _as_ours(drop: Drop, workspace: Workspace) -> Drop:
+    real = drop.path.parent.resolve() / drop.path.name
+    if not real.is_relative_to(workspace.inbox) or real.is_relative_to(workspace.failed) or real.is_symlink():
+        return drop
+    return replace(drop, path=real, name=printable(real.relative_to(workspace.inbox).as_posix()), is_ours=True)
+
+
+def _named(paths: Iterable[Path]) -> Scan:
     found = Scan()
     for path in paths:
         try:

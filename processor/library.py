@@ -155,13 +155,17 @@ def resolve(workspace: Workspace, words: str) -> Track:
     """
     every = tracks(workspace)
     exact = [track for track in every if track.id == words]
-    hits = exact or [t for t in every if t.id.startswith(words) or (len(words) >= 4 and t.short_hash.startswith(words))]
+    hits = exact or [t for t in every if words and (t.id.startswith(words) or _is_hash_of(words, t))]
     if len(hits) == 1:
         return hits[0]
     if not hits:
         raise WrongUsage(f"No track is called {words!r}. `linernotes query 'SELECT track FROM tracks'` lists them.")
     some = ", ".join(track.id for track in hits[:5]) + (" …" if len(hits) > 5 else "")
     raise WrongUsage(f"{words!r} fits {len(hits)} tracks: {some}. Say more of the name.")
+
+
+def _is_hash_of(words: str, track: Track) -> bool:
+    return len(words) >= 4 and track.short_hash.startswith(words)
 
 
 def fill_folder(folder: Path, record: Record, arrival: Arrival) -> None:

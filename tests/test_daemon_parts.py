@@ -118,7 +118,7 @@ def test_a_bell_wakes_who_waits_but_not_who_rests() -> None:
     bell.ring()
     start = time.monotonic()
     bell.wait(10)
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 5
     bell.ring()
     start = time.monotonic()
     bell.rest(0.3)
@@ -127,4 +127,4 @@ def test_a_bell_wakes_who_waits_but_not_who_rests() -> None:
     start = time.monotonic()
     bell.rest(10)
     bell.wait(10)
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 5

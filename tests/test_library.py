@@ -186,7 +186,7 @@ def test_resolve_finds_by_id_and_by_the_beginning_of_id_or_hash(workspace: Works
     assert library.resolve(workspace, "feed0000") == two
     with pytest.raises(WrongUsage, match="fits 2 tracks: morning-feed0000, morning-tape-12345678"):
         library.resolve(workspace, "morning")
-    for nothing in ("123", "evening", "tape", "ee"):
+    for nothing in ("123", "evening", "tape", "ee", ""):
         with pytest.raises(WrongUsage, match="No track is called"):
             library.resolve(workspace, nothing)
 

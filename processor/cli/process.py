@@ -79,7 +79,7 @@ def _run(workspace: Workspace, settings: Settings, files: Sequence[Path], as_jso
     from processor.engine import Engine
     from processor.pipeline import Event, RunLog, publish, run_all
 
-    found = inbox.drops_from(files) if files else inbox.scan(workspace)
+    found = inbox.drops_from(files, workspace) if files else inbox.scan(workspace)
     drops, moving = (found.drops, []) if files else _settled(workspace, settings, found.drops)
     early = [Event("ignored", one.name, reason=one.reason) for one in found.ignored]
     early += [Event("left", drop.name, reason="it is still being written, or named as unfinished") for drop in moving]
