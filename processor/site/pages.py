@@ -60,6 +60,7 @@ class Shown:
     unit: str
     help: str
     source: str
+    is_text: bool
 
 
 @dataclass(frozen=True)
@@ -345,7 +346,9 @@ def _own_template(analyser: str) -> str | None:
 
 def _shown(analyser: str, column: Column, value: Any) -> Shown:
     q = column.quantity
-    return Shown(f"{analyser}.{column.name}", q.label, _text(value, q.digits), q.unit, q.help, q.source)
+    return Shown(
+        f"{analyser}.{column.name}", q.label, _text(value, q.digits), q.unit, q.help, q.source, column.base_type is str
+    )
 
 
 def _table(section: Section) -> Markup:

@@ -96,6 +96,16 @@ def test_no_page_is_wider_than_a_phone(site: Path, opened: Any) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path.name
 
 
+def test_no_number_is_broken_in_two_on_a_phone(site: Path, opened: Any) -> None:
+    page = opened(next(site.glob("tracks/plain-*.html")), size=PHONE)
+    lines = page.evaluate(
+        """[...document.querySelectorAll('#loudness .numbers .number')].map(e => {
+            const range = document.createRange(); range.selectNodeContents(e);
+            return new Set([...range.getClientRects()].map(r => Math.round(r.bottom / 8))).size })"""
+    )
+    assert set(lines) == {1}
+
+
 def test_dark_is_dark_and_readable(site: Path, opened: Any) -> None:
     def colours(scheme: str) -> list[int]:
         page = opened(site / "index.html", scheme=scheme)
