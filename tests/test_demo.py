@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from processor import demo
+from processor.cli import process
 from tests.workspaces import command
 
 ROWS = """SELECT name, integrated_lufs, clipped_samples, channels, reason AS failure
@@ -107,3 +108,16 @@ def test_the_demo_is_made_here_and_shown_again(tmp_path: Path, monkeypatch: pyte
     assert len(next_things) == 3
     assert all(str(home) in line for line in next_things)
     assert "3 known already" in command("demo").out
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [(None, "bin/linernotes"), ("bin/linernotes", "linernotes"), ("/usr/bin/linernotes", "bin/linernotes")],
+)
+def test_what_to_try_next_can_be_typed_as_it_stands(
+    monkeypatch: pytest.MonkeyPatch, found: str | None, words: str
+) -> None:
+    """An environment that was not activated does not have the command on its path."""
+    monkeypatch.setattr("sys.argv", ["bin/linernotes", "demo"])
+    monkeypatch.setattr("shutil.which", lambda name: found)
+    assert process._command_words() == words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 import time
@@ -235,20 +236,21 @@ def demo(home: str | None) -> int:
     click.echo("Synthesising three short pieces …", err=True)
     with tempfile.TemporaryDirectory(prefix="linernotes-demo-") as folder:
         code = _run(workspace, settings, write_pieces(Path(folder)), as_json=False)
-    where = f"--home {_shell_word(workspace.home)}"
+    command, home_words = _command_words(), f"--home {shlex.quote(str(workspace.home))}"
     click.echo("\nThree things to try next:")
     click.echo(f"  open the site:     {workspace.site / 'index.html'}")
-    click.echo(
-        f'  ask the catalogue: linernotes query {where} "SELECT title, integrated_lufs, clipped_samples FROM tracks"'
-    )
-    click.echo(f"  drop your own:     linernotes run {where} YOUR-SONG.wav")
+    question = '"SELECT title, integrated_lufs, clipped_samples FROM tracks"'
+    click.echo(f"  ask the catalogue: {command} query {home_words} {question}")
+    click.echo(f"  drop your own:     {command} run {home_words} YOUR-SONG.wav")
     return code
 
 
-def _shell_word(path: Path) -> str:
-    import shlex
-
-    return shlex.quote(str(path))
+def _command_words() -> str:
+    """What to type for this command here: its name where that is found, else the path by which it was called."""
+    called = Path(sys.argv[0])
+    found = shutil.which("linernotes")
+    is_other = called.name == "linernotes" and (found is None or Path(found).resolve() != called.resolve())
+    return shlex.quote(str(called)) if is_other else "linernotes"
 
 
 @click.command(epilog=examples("linernotes rebuild", "rm -r site library/catalogue.duckdb && linernotes rebuild"))
