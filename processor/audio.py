@@ -13,7 +13,7 @@ from processor.channels import downmix_matrix as downmix_matrix  # where analyse
 from processor.config import Limits
 from processor.containers import sniff
 from processor.decoders import Samples
-from processor.decoding import Decoding, best_decoding, clean
+from processor.decoding import Decoding, best_decoding, clean, frames_kept
 from processor.errors import NoSound, NotInMemory, TooLarge
 from processor.quantities import quantity
 
@@ -209,7 +209,7 @@ def decode(path: Path, *, limits: Limits | None = None, sha256: str = "") -> Aud
     header = decoded.header
     return Audio(
         path=path,
-        key=f"{sha256}:{DECODER_VERSION}",
+        key=content_key(sha256, decoded.frames, len(header.positions), limits),
         sample_rate=header.sample_rate_hz,
         frames=decoded.frames,
         positions=header.positions,
@@ -217,6 +217,12 @@ def decode(path: Path, *, limits: Limits | None = None, sha256: str = "") -> Aud
         _samples=decoded.samples,
         _stream=decoded.stream,
     )
+
+
+def content_key(sha256: str, frames: int, channels: int, limits: Limits) -> str:
+    """Identity of a sound under `limits`: streamed or whole are two, for some analysers need it whole."""
+    is_streamed = frames > frames_kept(channels, limits)
+    return f"{sha256}:{DECODER_VERSION}" + (":streamed" if is_streamed else "")
 
 
 def _describe(decoded: Decoding, size: int) -> Source:

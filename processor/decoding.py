@@ -129,6 +129,11 @@ def _expected_frames(header: Header, size: int) -> int:
     return min(header.declared_frames or 0, possible)
 
 
+def frames_kept(channels: int, limits: Limits) -> int:
+    """How long a sound may be to be held in memory whole, in frames."""
+    return limits.decoded_bytes // (4 * channels)
+
+
 class _Store:
     """Keeps blocks while they fit in `limits.decoded_bytes`, then only counts them.
 
@@ -139,7 +144,7 @@ class _Store:
     def __init__(self, header: Header, expected: int, limits: Limits) -> None:
         self._channels = len(header.positions)
         self._max_frames = int(limits.duration_s * header.sample_rate_hz)
-        self._kept_frames = limits.decoded_bytes // (4 * self._channels)
+        self._kept_frames = frames_kept(self._channels, limits)
         self._duration_s = limits.duration_s
         self._keeps = (header.declared_frames or 0) <= self._kept_frames
         self._pieces: list[Samples] = []

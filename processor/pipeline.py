@@ -20,9 +20,9 @@ import duckdb
 
 from processor import catalogue, inbox, library, setaside
 from processor.analysis import all_analysers, result_types
-from processor.audio import DECODER_VERSION
+from processor.audio import content_key
 from processor.catalogue import Changes
-from processor.config import Settings
+from processor.config import Limits, Settings
 from processor.engine import Done, Engine, Job
 from processor.errors import AudioError, LinerNotesError, RecordError, TooLarge, WorkspaceError
 from processor.files import append_line, printable, remove_leftovers
@@ -343,11 +343,19 @@ def stale_tracks(workspace: Workspace, settings: Settings, only: Track | None = 
         except RecordError as error:
             problems.append(str(error))
             continue
-        keys = plan_keys(all_analysers(), f"{record.sha256}:{DECODER_VERSION}", said, settings.analysers.off)
+        keys = plan_keys(all_analysers(), _audio_key(record, settings.limits), said, settings.analysers.off)
         stale = Stale(track, record, {name: key for name, key in keys.items() if name in kept})
         if stale.names:
             found.append(stale)
     return found, problems
+
+
+def _audio_key(record: Record, limits: Limits) -> str:
+    """The key that the sound would have now; where its length is not recorded, it counts as short."""
+    source = record.results.get("source")
+    if source is None:
+        return content_key(record.sha256, 0, 1, limits)
+    return content_key(record.sha256, round(source.duration_s * source.sample_rate_hz), source.channels, limits)
 
 
 def refresh(

@@ -320,6 +320,7 @@ class TestGapless:
 def test_the_key_is_that_of_the_content_and_the_decoder(tmp_path: Path) -> None:
     path, _ = made(tmp_path, "wav-16")
     assert decode(path, sha256="abc").key == f"abc:{DECODER_VERSION}"
+    assert decode(path, sha256="abc", limits=Limits(decoded_bytes=8)).key == f"abc:{DECODER_VERSION}:streamed"
 
 
 def test_samples_from_memory() -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from processor import graph, inbox, library, pipeline, setaside
+from processor import audio, graph, inbox, library, pipeline, setaside
 from processor.analysis import all_analysers, result_types
 from processor.audio import Audio
 from processor.config import Analysers, Limits, Settings, Workers
@@ -807,11 +807,22 @@ def test_a_track_that_cannot_be_read_is_told_and_the_others_are_found(
     run(workspace, settings)
     one, two = library.tracks(workspace)
     (one.folder / name).write_bytes(b"PK\x03\x04 torn")
-    monkeypatch.setattr(pipeline, "DECODER_VERSION", 999)
+    monkeypatch.setattr(audio, "DECODER_VERSION", 999)
     stale, problems = stale_tracks(workspace, settings)
     assert [found.track for found in stale] == [two]
     assert len(problems) == 1
     assert one.id in problems[0]
+
+
+def test_a_sound_that_was_streamed_is_stale_once_it_fits_in_memory(workspace: Workspace, settings: Settings) -> None:
+    tone(workspace.inbox / "a.wav")
+    small = replace(settings, limits=replace(settings.limits, decoded_bytes=1000))
+    run(workspace, small)
+    assert stale_tracks(workspace, small) == ([], [])
+    [stale] = stale_tracks(workspace, settings)[0]
+    assert set(stale.names) == set(result_types())
+    list(refresh(workspace, settings, [stale], InlineEngine()))
+    assert stale_tracks(workspace, settings) == ([], [])
 
 
 def test_refresh_clears_what_a_crash_left_of_an_earlier_one(
