@@ -199,9 +199,7 @@ def decode(path: Path, *, limits: Limits | None = None, sha256: str = "") -> Aud
     """
     limits = limits or Limits()
     size = path.stat().st_size
-    if size > limits.file_bytes:
-        allowed = f"{limits.file_bytes / 1e9:.2f} GB (limits.file_bytes)"
-        raise TooLarge(f"The file has {size / 1e9:.2f} GB; the limit is {allowed}.")
+    check_size(size, limits)
     container = sniff(path)
     decoded = best_decoding(path, container, limits)
     if decoded.frames == 0:
@@ -217,6 +215,17 @@ def decode(path: Path, *, limits: Limits | None = None, sha256: str = "") -> Aud
         _samples=decoded.samples,
         _stream=decoded.stream,
     )
+
+
+def check_size(size: int, limits: Limits) -> None:
+    """Refuse a file by its size alone, before it is opened or copied.
+
+    Raises:
+        TooLarge: it has more bytes than `limits.file_bytes`.
+    """
+    if size > limits.file_bytes:
+        allowed = f"{limits.file_bytes / 1e9:.2f} GB (limits.file_bytes)"
+        raise TooLarge(f"The file has {size / 1e9:.2f} GB; the limit is {allowed}.")
 
 
 def content_key(sha256: str, frames: int, channels: int, limits: Limits) -> str:

@@ -20,7 +20,7 @@ import duckdb
 
 from processor import catalogue, inbox, library, setaside
 from processor.analysis import all_analysers, result_types
-from processor.audio import content_key
+from processor.audio import check_size, content_key
 from processor.catalogue import Changes
 from processor.config import Limits, Settings
 from processor.engine import Done, Engine, Job
@@ -140,12 +140,11 @@ def _take(
     workspace: Workspace, settings: Settings, drop: Drop, hold: ExitStack, known: dict[str, Track]
 ) -> Claim | Event | None:
     """Claim a drop; or say what became of it at once; or None if another process has it."""
-    if drop.size > settings.limits.file_bytes:
-        limit = settings.limits.file_bytes / 1e9
-        reason = f"The file has {drop.size / 1e9:.2f} GB; the limit is {limit:.2f} GB (limits.file_bytes)."
-        return _set_aside(workspace, drop, TooLarge(reason), None)
     try:
+        check_size(drop.size, settings.limits)
         claim = hold.enter_context(inbox.claim(workspace, drop))
+    except TooLarge as error:
+        return _set_aside(workspace, drop, error, None)
     except OSError as error:
         return Event("left", drop.name, reason=f"it cannot be read: {error.strerror}")
     if claim is None:

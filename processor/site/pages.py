@@ -286,7 +286,7 @@ def _track_page(track: Track) -> str:
         found = record.read(track.folder, result_types())
         said = library.read_person(track)
     except RecordError as error:
-        return _render("broken.html", root="../", track=track, reason=str(error))
+        return _render("broken.html", root="../", track=track, reason=str(error).replace(f"{track.folder}/", ""))
     sections = [_section(name, found) for name in all_analysers() if name in result_types()]
     arrived = library.arrivals(track)
     return _render(

@@ -213,7 +213,10 @@ def test_a_broken_record_has_a_page_that_says_so(workspace: Workspace) -> None:
     track = make_track(workspace, "One.wav")
     (track.folder / "record.json").write_text("{")
     publish(workspace)
-    assert "linernotes doctor" in Page(workspace.site / "tracks" / f"{track.id}.html").text
+    text = Page(workspace.site / "tracks" / f"{track.id}.html").text
+    assert "linernotes doctor" in text
+    assert "record.json" in text
+    assert str(workspace.home) not in text, "a published page tells nobody where its maker keeps things"
 
 
 def test_an_empty_library_says_what_to_do(workspace: Workspace) -> None:
