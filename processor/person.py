@@ -65,7 +65,7 @@ def _parse_measured(field: str, text: str) -> JSON:
             f"There is no field {field!r}. "
             + (f"Did you mean {near[0]}?" if near else f"You can set {', '.join(TEXTS)}, {RATING}.")
         )
-    if not one.takes_known:
+    if not one.takes_known or column.quantity.said is None:
         raise WrongUsage(f"{field} is measured and no matter of opinion; it cannot be set.")
     return None if text == "" else _checked(column, field, text)
 
@@ -80,6 +80,11 @@ def _checked(column: Column, field: str, text: str) -> JSON:
         checked = None
     if checked is None:  # null is no word; an empty one takes a word back
         raise WrongUsage(f"{field}={text}: this is not a value for {q.label} ({q.unit or 'no unit'}).")
+    if q.said is not None:
+        try:
+            checked = q.said(checked)
+        except ValueError as error:
+            raise WrongUsage(f"{field}={text}: {error}") from error
     for value in checked if isinstance(checked, list) else [checked]:
         is_low = q.low is not None and isinstance(value, (int, float)) and value < q.low
         is_high = q.high is not None and isinstance(value, (int, float)) and value > q.high

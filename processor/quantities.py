@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -30,6 +31,8 @@ class Quantity:
         low: smallest value that makes sense, if there is one.
         high: largest value that makes sense, if there is one.
         digits: decimals worth showing.
+        said: for what a person may overrule: turns a word of the field's type into the value that is kept, or raises
+            ValueError with what is wrong; None for what is only measured.
     """
 
     unit: str
@@ -39,6 +42,7 @@ class Quantity:
     low: float | None = None
     high: float | None = None
     digits: int = 1
+    said: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,10 @@ def quantity(
     low: float | None = None,
     high: float | None = None,
     digits: int = 1,
+    said: Callable[[Any], Any] | None = None,
 ) -> Any:
     """Declare a field of a result; see `Quantity` for the arguments."""
-    return dataclasses.field(metadata={_KEY: Quantity(unit, label, source, help, low, high, digits)})
+    return dataclasses.field(metadata={_KEY: Quantity(unit, label, source, help, low, high, digits, said)})
 
 
 def columns(result_type: type) -> tuple[Column, ...]:

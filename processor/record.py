@@ -131,17 +131,22 @@ class _Curve:
 
 
 def _curves(results: Results) -> list[_Curve]:
-    return [
-        _Curve(name, column.name, value)
-        for name, result in results.items()
-        for column in columns(type(result))
-        if isinstance(value := getattr(result, column.name), np.ndarray)
-    ]
+    """What can stand in `arrays.npz`: arrays, and long lists of text or numbers (the chords of a whole set)."""
+    found = []
+    for name, result in results.items():
+        for column in columns(type(result)):
+            value = getattr(result, column.name)
+            if isinstance(value, tuple) and len(value) > MAX_INLINE_VALUES and None not in value:
+                value = np.array(value)
+            if isinstance(value, np.ndarray):
+                found.append(_Curve(name, column.name, value))
+    return found
 
 
 def _move_out(results: dict[str, dict[str, JSON]], arrays: dict[str, np.ndarray[Any, Any]], curve: _Curve) -> None:
     results[curve.analyser][curve.column] = {"array": curve.label}
-    arrays[curve.label] = np.round(curve.array, DECIMALS)
+    is_number = np.issubdtype(curve.array.dtype, np.number)
+    arrays[curve.label] = np.round(curve.array, DECIMALS) if is_number else curve.array
 
 
 def _dump(record: Record, results: dict[str, dict[str, JSON]]) -> bytes:
@@ -182,7 +187,7 @@ def read(folder: Path, types: Mapping[str, type], *, curves: bool = True) -> Rec
     Args:
         folder: one track's folder.
         types: analyser name → result class.
-        curves: read the curves too; without them, all are empty, and reading is twice as fast.
+        curves: read `arrays.npz` too; without it, curves and long lists are empty, and reading is twice as fast.
 
     Raises:
         RecordTooNew: written by a newer Liner Notes.
@@ -279,12 +284,16 @@ def _field_from(column: Column, value: JSON, arrays: Mapping[str, np.ndarray[Any
         if arrays is None:
             return np.empty(0)
         return arrays[value["array"]] if isinstance(value, dict) else np.array(value, dtype=np.float64)
+    if isinstance(value, dict):
+        value = [] if arrays is None else arrays[value["array"]].tolist() if value.get("array") in arrays else None
     return _value_from(column.base_type, value)
 
 
 def _value_from(kind: Any, value: JSON) -> Any:
     is_tuple, options = _options(kind)
     if is_tuple:
+        if not isinstance(value, list):
+            raise TypeError(f"{value!r} is not a list")
         return tuple([_value_from(options[0], part) for part in value])
     if type(value) in options:
         return value

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processor import person
-from processor.analysis import all_analysers
+from processor.analysis import all_analysers, result_types
 from processor.audio import Audio
 from processor.errors import WrongUsage
 from processor.graph import Known, analyser, describe
@@ -26,15 +26,24 @@ PATIENT = settings(deadline=None)  # other work on the same machine is no failur
 WORDS = st.lists(st.tuples(FIELDS, VALUES).map("=".join), max_size=5)
 
 
+def spelled(word: str) -> str:
+    if not word.isalpha():
+        raise ValueError("a feel is one word of letters.")
+    return word.lower()
+
+
 @dataclass(frozen=True)
 class Beats:
     """What a person may correct."""
 
-    tempo_bpm: float | None = quantity("bpm", label="Tempo", source="ears", help="Beats.", low=20, high=400)
-    swing: bool = quantity("", label="Swing", source="ears", help="Whether it swings.")
-    metre: int = quantity("", label="Metre", source="ears", help="Beats in a bar.", low=1)
-    feel: str = quantity("", label="Feel", source="ears", help="In a word.")
-    offsets_s: tuple[float, ...] = quantity("s", label="Offsets", source="ears", help="Of each beat.", low=0, high=9)
+    tempo_bpm: float | None = quantity("bpm", label="Tempo", source="ears", help="Beats.", low=20, high=400, said=float)
+    swing: bool = quantity("", label="Swing", source="ears", help="Whether it swings.", said=bool)
+    metre: int = quantity("", label="Metre", source="ears", help="Beats in a bar.", low=1, said=int)
+    feel: str = quantity("", label="Feel", source="ears", help="In a word.", said=spelled)
+    offsets_s: tuple[float, ...] = quantity(
+        "s", label="Offsets", source="ears", help="Of each beat.", low=0, high=9, said=list
+    )
+    pulse: float = quantity("", label="Pulse", source="ears", help="How clear it is.")
 
 
 @analyser
@@ -45,7 +54,7 @@ def beats(audio: Audio, known: Known) -> Beats:
 
 @pytest.fixture
 def with_beats(monkeypatch: pytest.MonkeyPatch) -> None:
-    """None of today's analysers listens to a person, so here is one."""
+    """One that has every type of field that can be set."""
     monkeypatch.setattr(person, "all_analysers", lambda: {**all_analysers(), "beats": describe(beats)})
 
 
@@ -144,11 +153,10 @@ def test_one_wrong_word_spoils_all() -> None:
     assert said == {"title": "a"}
 
 
-@pytest.mark.parametrize(
-    "field", [f"{name}.{c.name}" for name, one in all_analysers().items() for c in columns(one.result_type)]
-)
+@pytest.mark.parametrize("field", [f"{name}.{c.name}" for name, one in result_types().items() for c in columns(one)])
 def test_what_is_only_measured_cannot_be_set(field: str) -> None:
-    if all_analysers()[field.partition(".")[0]].takes_known:
+    analyser, _, name = field.partition(".")
+    if any(c.name == name and c.quantity.said for c in columns(result_types()[analyser])):
         pytest.skip("this one listens")
     with pytest.raises(WrongUsage, match="is measured and no matter of opinion"):
         person.merge({}, [f"{field}=1"])
@@ -207,6 +215,19 @@ def test_a_word_about_an_analyser_s_field_has_its_type(word: str, value: object)
 def test_a_word_that_does_not_fit_an_analyser_s_field(word: str) -> None:
     with pytest.raises(WrongUsage):
         person.merge({}, [word])
+
+
+@pytest.mark.usefixtures("with_beats")
+def test_a_field_may_have_a_grammar_of_its_own() -> None:
+    assert person.merge({}, ["beats.feel=Laid"]) == {"beats.feel": "laid"}
+    with pytest.raises(WrongUsage, match=r"^beats\.feel=laid back: a feel is one word of letters\.$"):
+        person.merge({}, ["beats.feel=laid back"])
+
+
+@pytest.mark.usefixtures("with_beats")
+def test_what_an_analyser_does_not_ask_about_cannot_be_set() -> None:
+    with pytest.raises(WrongUsage, match=r"beats\.pulse is measured and no matter of opinion"):
+        person.merge({}, ["beats.pulse=1"])
 
 
 @pytest.mark.usefixtures("with_beats")

@@ -66,6 +66,12 @@ class SmallNext:
     more: float = quantity("", label="More", source="made up", help="Another number.")
 
 
+@dataclass(frozen=True)
+class Names:
+    names: tuple[str | None, ...] = quantity("", label="Names", source="test", help="Many.")
+    numbers: tuple[int, ...] = quantity("", label="Numbers", source="test", help="Many.")
+
+
 THING = Thing(-3.5, None, 3, "ü", True, (1.0, None), ("a", "b"), np.array([0.0, 1.5]), None)
 TYPES: dict[str, type] = {"thing": Thing, "small": Small}
 
@@ -215,6 +221,24 @@ class TestCurves:
         thing = read(tmp_path, TYPES, curves=False).results["thing"]
         assert thing.curve.size == 0
         assert thing.level_db == THING.level_db
+
+    def test_long_lists_go_beside_too_and_come_back_as_they_were(self, tmp_path: Path) -> None:
+        names = tuple(f"C:maj{n}" for n in range(4000))
+        tree = written(recorded(names=Names(names, tuple(range(4000)))), tmp_path)
+        assert tree["results"]["names"] == {"names": {"array": "names.names"}, "numbers": {"array": "names.numbers"}}
+        assert read(tmp_path, {"names": Names}).results["names"] == Names(names, tuple(range(4000)))
+        assert read(tmp_path, {"names": Names}, curves=False).results["names"] == Names((), ())
+
+    def test_short_lists_and_those_with_gaps_stay(self, tmp_path: Path) -> None:
+        names = (None, *(f"C{n}" for n in range(MAX_INLINE_VALUES)))
+        tree = written(recorded(names=Names(names, (1,) * MAX_INLINE_VALUES)), tmp_path)
+        assert tree["results"]["names"] == {"names": list(names), "numbers": [1] * MAX_INLINE_VALUES}
+        assert read(tmp_path, {"names": Names}).results["names"].names == names
+
+    def test_a_list_that_is_not_there_leaves_the_result_out(self, tmp_path: Path) -> None:
+        write(recorded(names=Names(("a",) * 1000, ()), small=Small(1.0)), tmp_path)
+        (tmp_path / ARRAYS_NAME).unlink()
+        assert read(tmp_path, {"names": Names, "small": Small}).results == {"small": Small(1.0)}
 
     def test_arrays_that_are_no_longer_needed_go(self, tmp_path: Path) -> None:
         write(recorded(thing=replace(THING, curve=np.zeros(1000))), tmp_path)
