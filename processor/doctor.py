@@ -28,7 +28,9 @@ PACKAGES = (
     "numba",
     "numpy",
     "pebble",
+    "scipy",
     "soundfile",
+    "soxr",
     "watchdog",
 )
 LOW_DISK_BYTES = 2_000_000_000

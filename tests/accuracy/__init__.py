@@ -1,0 +1,1 @@
+"""How right the analysers are, on recordings whose truth somebody knows: `python -m tests.accuracy MANIFEST`."""

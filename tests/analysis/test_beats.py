@@ -1,0 +1,281 @@
+"""Tempo, beats and bars of patterns whose every hit is known."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+
+from processor.analysis import _metre, _pulse
+from processor.analysis.beats import (
+    PUBLISHED,
+    Beats,
+    beats,
+    candidates,
+    local_tempo,
+    probabilities,
+)
+from processor.analysis.chroma import chroma
+from processor.analysis.mel import mel
+from processor.analysis.mono import SAMPLE_RATE_HZ, Mono
+from processor.analysis.onsets import Onsets, onsets
+from processor.graph import Known
+from tests import signals
+from tests.signals import Samples
+
+RATE = SAMPLE_RATE_HZ
+
+# Sixteenths of a bar: kick, snare, hi-hat.
+ROCK = ("kh", "", "h", "", "sh", "", "h", "", "kh", "", "h", "", "sh", "", "h", "")
+HOUSE = ("kh", "", "h", "", "ksh", "", "h", "", "kh", "", "h", "", "ksh", "", "h", "")
+SWING = ("kh", "", "h", "sh", "", "h")  # of twelve in a bar: the off-beat comes late
+
+
+@functools.cache
+def hit(kind: str) -> Samples:
+    """One drum hit, float32, shape `(n,)`."""
+    time = np.arange(4000) / RATE
+    random = np.random.default_rng(1)
+    kick = np.sin(2 * np.pi * (50 * time + 8 * (1 - np.exp(-40 * time)))) * np.exp(-18 * time)
+    snare = 0.6 * random.standard_normal(4000) * np.exp(-25 * time)
+    hat = 0.25 * np.diff(random.standard_normal(4001)) * np.exp(-80 * time)
+    click = np.sin(2 * np.pi * 1000 * time) * np.exp(-60 * time)
+    return np.asarray({"k": kick, "s": snare, "h": hat, "c": click}[kind] * 0.4, np.float32)
+
+
+def played(times_s: np.ndarray, kinds: list[str], seconds: float) -> Samples:
+    """Hits at their times, shape `(n,)`."""
+    out = np.zeros(round(seconds * RATE) + 5000, np.float32)
+    for time_s, each in zip(times_s, kinds, strict=True):
+        for kind in each:
+            start = round(time_s * RATE)
+            out[start : start + 4000] += hit(kind)
+    return out[: round(seconds * RATE)]
+
+
+def pattern(steps: tuple[str, ...], tempo_bpm: float, seconds: float = 24.0, steps_a_beat: int = 4) -> Samples:
+    times_s = np.arange(0, seconds - 0.05, 60 / tempo_bpm / steps_a_beat)
+    return played(times_s, [steps[k % len(steps)] for k in range(times_s.size)], seconds)
+
+
+def with_chords(samples: Samples, bar_s: float, first_s: float = 0.0) -> Samples:
+    """The same with a chord that changes at each bar."""
+    time = np.arange(samples.size) / RATE
+    bars = np.floor((time - first_s) / bar_s).astype(int)
+    roots = np.array([48, 53, 55, 52])[bars % 4]
+    since = np.mod(time - first_s, bar_s)
+    tone = sum(np.sin(2 * np.pi * 440 * 2 ** ((roots + above - 69) / 12) * time) for above in (0, 16, 19))
+    return np.asarray(samples + 0.1 * tone * np.minimum(1, 40 * since) * np.exp(-since), np.float32)
+
+
+def heard(samples: Samples) -> Onsets:
+    return onsets(mel(Mono(samples, RATE, samples.size / RATE)))
+
+
+def of(samples: Samples, known: Known | None = None) -> Beats:
+    return beats(heard(samples), chroma(Mono(samples, RATE, samples.size / RATE)), known or {})
+
+
+def worst_miss_s(found: np.ndarray, truth: np.ndarray) -> float:
+    """Largest distance of a true beat, but the first and the last, from the nearest found one."""
+    return float(max(np.abs(found - true).min() for true in truth[1:-1]))
+
+
+class TestTempo:
+    @pytest.mark.parametrize("tempo_bpm", [90.0, 100.0, 117.3, 128.0, 140.0, 174.0])
+    @pytest.mark.parametrize("steps", [ROCK, HOUSE])
+    def test_it_is_found_to_a_thousandth_with_every_beat(self, steps: tuple[str, ...], tempo_bpm: float) -> None:
+        found = of(pattern(steps, tempo_bpm))
+        assert found.tempo_bpm == pytest.approx(tempo_bpm, rel=1e-3)
+        assert worst_miss_s(found.beats_s, np.arange(0, 24, 60 / tempo_bpm)) < 0.015
+        assert np.diff(found.beats_s) == pytest.approx(60 / tempo_bpm, abs=0.025)
+        assert found.stability == 1.0
+
+    def test_the_first_sample_may_be_a_beat(self) -> None:
+        assert of(pattern(ROCK, 120)).beats_s[0] < 0.02
+
+    def test_a_late_start_moves_the_beats(self) -> None:
+        delayed = np.concatenate([np.zeros(round(0.3 * RATE), np.float32), pattern(HOUSE, 125)])
+        assert worst_miss_s(of(delayed).beats_s, 0.3 + np.arange(0, 24, 60 / 125)) < 0.015
+
+    def test_triplets_are_no_beats(self) -> None:
+        found = of(pattern(SWING, 132, steps_a_beat=3))
+        assert found.tempo_bpm == pytest.approx(132, rel=1e-3)
+        assert worst_miss_s(found.beats_s, np.arange(0, 24, 60 / 132)) < 0.02
+
+    def test_candidates_are_probabilities_with_the_relatives_among_them(self) -> None:
+        found = of(pattern(ROCK, 100))
+        assert 2 <= len(found.candidates_bpm) == len(found.candidate_weights) <= PUBLISHED
+        assert found.candidates_bpm[0] == found.tempo_bpm
+        assert found.candidate_weights[0] == found.confidence
+        assert 0 < sum(found.candidate_weights) <= 1 + 1e-9
+        others = list(found.candidate_weights[1:])
+        assert others == sorted(others, reverse=True)
+        for ratio in (2.0, 0.5):
+            assert any(abs(bpm / (100 * ratio) - 1) < 0.04 for bpm in found.candidates_bpm), ratio
+
+    def test_level_does_not_matter(self) -> None:
+        samples = pattern(ROCK, 110)
+        loud, quiet = of(samples), of(samples * np.float32(1e-3))
+        assert loud.tempo_bpm == pytest.approx(quiet.tempo_bpm, rel=1e-4)
+        np.testing.assert_allclose(loud.beats_s, quiet.beats_s, atol=0.011)
+
+
+class TestDrift:
+    def test_a_tempo_that_grows_by_a_fifth_is_followed(self) -> None:
+        period_s = 60 / np.linspace(108, 130, 60)
+        times_s = np.concatenate([[0.0], np.cumsum(period_s)])
+        kinds = ["k" if n % 2 == 0 else "s" for n in range(times_s.size)]
+        eighths = np.sort(np.concatenate([times_s, (times_s[1:] + times_s[:-1]) / 2]))
+        seconds = times_s[-1] + 0.5
+        found = of(played(times_s, kinds, seconds) + played(eighths, ["h"] * eighths.size, seconds))
+        hits = np.mean([np.abs(found.beats_s - time).min() < 0.03 for time in times_s])
+        assert hits > 0.95
+        assert found.stability is not None
+        assert found.stability < 0.6
+        early, late = found.tempo_curve_bpm[4], found.tempo_curve_bpm[-5]
+        assert early == pytest.approx(109, rel=0.03)
+        assert late == pytest.approx(128, rel=0.03)
+
+    def test_human_timing_is_no_drift(self) -> None:
+        random = np.random.default_rng(3)
+        grid = np.arange(0.1, 24, 0.5)
+        times_s = grid + random.normal(0, 0.008, grid.size)
+        found = of(played(times_s, ["k" if n % 2 == 0 else "s" for n in range(grid.size)], 24.5))
+        assert found.tempo_bpm == pytest.approx(120, rel=2e-3)
+        assert worst_miss_s(found.beats_s, grid) < 0.04
+
+    def test_local_tempo_is_that_of_the_beats_around(self) -> None:
+        beats_s = np.concatenate([np.arange(0, 8, 0.5), np.arange(8, 20, 0.6)])
+        curve = local_tempo(beats_s)
+        assert curve.size == beats_s.size
+        assert curve[:10] == pytest.approx(120)
+        assert curve[-10:] == pytest.approx(100)
+        assert 100 < curve[16] < 120
+
+    @pytest.mark.parametrize("count", [2, 3, 4, 5])
+    def test_few_beats_have_a_local_tempo_too(self, count: int) -> None:
+        assert local_tempo(np.arange(count) * 0.5) == pytest.approx(120)
+
+
+class TestNothing:
+    @pytest.mark.parametrize(
+        "samples",
+        [
+            np.zeros(0, np.float32),
+            np.zeros(5 * RATE, np.float32),
+            signals.noise(20.0, rate=RATE)[0],
+            signals.sine(440, 20.0, -12.0, rate=RATE)[0],
+            played(np.sort(np.random.default_rng(0).uniform(0, 30, 70)), ["c"] * 70, 30.5),
+            played(np.array([1.0]), ["c"], 10.0),
+        ],
+        ids=["nothing", "silence", "noise", "tone", "random clicks", "one click"],
+    )
+    def test_what_has_no_pulse_has_no_tempo(self, samples: Samples) -> None:
+        found = of(samples)
+        assert found.tempo_bpm is None
+        assert found.confidence is None
+        assert found.metre is None
+        assert found.candidates_bpm == ()
+        assert found.beats_s.size == found.downbeats_s.size == 0
+
+    def test_a_person_hears_a_pulse_where_we_do_not(self) -> None:
+        found = of(signals.noise(20.0, rate=RATE)[0], {"tempo_bpm": 90.0})
+        assert found.tempo_bpm == 90.0
+        assert np.median(np.diff(found.beats_s)) == pytest.approx(60 / 90, rel=0.13)
+
+
+class TestKnown:
+    @pytest.mark.parametrize("said", [64.0, 128.0, 256.0])
+    def test_a_person_s_tempo_makes_the_beats(self, said: float) -> None:
+        found = of(pattern(HOUSE, 128), {"tempo_bpm": said})
+        assert (found.tempo_bpm, found.confidence) == (said, 1.0)
+        assert np.diff(found.beats_s).mean() == pytest.approx(60 / said, rel=0.01)
+        assert found.candidates_bpm[0] == said
+
+    def test_a_person_s_metre_makes_the_bars(self) -> None:
+        found = of(pattern(HOUSE, 120), {"metre": 7})
+        assert found.metre == 7
+        assert np.diff(found.downbeats_s) == pytest.approx(3.5, abs=0.03)
+        assert set(found.downbeats_s) <= set(found.beats_s)
+
+
+class TestBars:
+    def test_four_in_a_bar_from_the_first_beat(self) -> None:
+        found = of(with_chords(pattern(ROCK, 120), 2.0))
+        assert found.metre == 4
+        assert found.downbeats_s[:5] == pytest.approx([0, 2, 4, 6, 8], abs=0.03)
+
+    def test_three_in_a_bar(self) -> None:
+        waltz = ("k", "", "", "", "h", "", "", "", "h", "", "", "")
+        found = of(with_chords(pattern(waltz, 150), 1.2))
+        assert found.metre == 3
+        assert found.downbeats_s[:5] == pytest.approx(1.2 * np.arange(5), abs=0.03)
+
+    def test_a_pick_up_is_no_downbeat(self) -> None:
+        steps = ("h", "", "h", "", *ROCK * 20)
+        found = of(with_chords(pattern(steps[: 4 + 16 * 11], 120), 2.0, first_s=0.5))
+        assert found.metre == 4
+        assert found.downbeats_s[:4] == pytest.approx([0.5, 2.5, 4.5, 6.5], abs=0.03)
+
+    def test_too_few_beats_have_no_bars(self) -> None:
+        empty = Onsets(np.zeros(200, np.float32), np.zeros((5, 200), np.float32), 100.0)
+        pitches = chroma(Mono(np.zeros(2 * RATE, np.float32), RATE, 2.0))
+        assert _metre.bars(np.array([0.0, 0.5, 1.0]), empty, pitches, 4) is None
+        assert _metre.bars(np.empty(0), empty, pitches) is None
+
+    def test_contrast_is_positive_where_downbeats_stand_out(self) -> None:
+        evidence = np.zeros((1, 40))
+        evidence[0, 1::4] = 1.0
+        scores = {
+            (beats, first): _metre.contrast(evidence, beats, first)[0] for beats in (2, 3, 4) for first in range(beats)
+        }
+        assert max(scores, key=lambda one: scores[one]) == (4, 1)
+        assert scores[2, 1] > 0 > scores[4, 0]
+
+
+class TestPulse:
+    def test_autocorrelation_peaks_at_the_period(self) -> None:
+        curve = np.zeros(6000, np.float32)
+        curve[::50] = 1.0
+        found = _pulse.autocorrelation(curve, 100.0)
+        assert found[0] == pytest.approx(1.0)
+        assert found[50] > 0.9
+        assert found[100] > 0.9
+        assert abs(found[25]) < 0.1
+
+    def test_a_quiet_half_says_nothing(self) -> None:
+        curve = np.zeros(6000, np.float32)
+        curve[:3000:50] = 1.0
+        curve[3000:] = 1e-6 * np.random.default_rng(0).random(3000)
+        assert _pulse.autocorrelation(curve, 100.0)[50] > 0.8
+
+    def test_salience_counts_four_periods(self) -> None:
+        flat = np.ones(700)
+        assert _pulse.salience(flat, 120.0, 100.0) == pytest.approx(sum(_pulse.COMB))
+        assert _pulse.salience(flat, 20.0, 100.0) == pytest.approx(_pulse.COMB[0] + _pulse.COMB[1])
+
+    @pytest.mark.parametrize("size", [0, 1, 5, 49])
+    def test_curves_shorter_than_a_period_are_tracked_too(self, size: int) -> None:
+        found = _pulse.track(np.ones(size, np.float32), 60.0, 100.0, may_drift=True)
+        assert found.frames.size <= 1
+
+    def test_the_path_takes_the_strong_beats(self) -> None:
+        curve = np.zeros(3000, np.float32)
+        curve[20::60] = 1.0
+        curve[50::60] = 0.5
+        found = _pulse.track(curve, 100.0, 100.0, may_drift=True)
+        assert not found.drifts
+        assert list(found.frames) == list(range(20, 3000, 60))
+
+
+def test_probabilities_add_up_and_keep_order() -> None:
+    found = probabilities(np.array([1000.0, 999.0, -1000.0]))
+    assert found.sum() == pytest.approx(1)
+    assert found[0] / found[1] == pytest.approx(np.e)
+    assert found[2] == 0
+
+
+def test_no_candidates_without_onsets() -> None:
+    assert candidates(Onsets(np.zeros(0, np.float32), np.zeros((5, 0), np.float32), 100.0)) == []
