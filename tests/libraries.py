@@ -40,7 +40,7 @@ def _value(kind: str, is_curve: bool, number: int) -> Any:
     if is_curve:
         return np.array([[1.0, 2.0]]) if number % 2 else np.array([-20.0, -18.5, np.nan, -14.25, -16.0])
     if "tuple" in kind:
-        return (1, 2) if "[int" in kind else (-1.5, -2.5)
+        return ("A", "B") if "[str" in kind else (1, 2) if "[int" in kind else (-1.5, -2.5)
     for name, value in (("bool", False), ("int", 3), ("float", 0.25 + number), ("str", f"text {number}")):
         if name in kind:
             return value
