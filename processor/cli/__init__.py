@@ -89,6 +89,7 @@ _COMMANDS = (
     ask.analyse,
     ask.query,
     ask.explain,
+    ask.same,
     process.set_words,
     process.refresh,
     process.rebuild,

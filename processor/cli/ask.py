@@ -30,6 +30,7 @@ from processor.errors import WorkspaceError, WrongUsage
 
 if TYPE_CHECKING:
     from processor.config import Settings
+    from processor.same import Twin
     from processor.workspace import Workspace
 
 _QUERY_HINT = "The tables: linernotes query 'SHOW TABLES'. Their columns: linernotes query 'DESCRIBE tracks'."
@@ -207,6 +208,52 @@ def explain(field: str, as_json: bool, home: str | None) -> None:
             print_json(one.facts())
         else:
             click.echo(one.text() + "\n")
+
+
+@click.command(epilog=examples("linernotes same", "linernotes same morning-tape", "linernotes same --json"))
+@click.argument("track", required=False)
+@home_option
+@json_option
+def same(track: str | None, home: str | None, as_json: bool) -> None:
+    """Find tracks that are one recording: coded, cut, turned up or down, equalised or sped up anew.
+
+    Without TRACK, every recording that the library has more than once. Tracks with the same bytes are one track anyway.
+    """
+    from processor import library
+    from processor.same import Group, groups, same_as
+
+    workspace, _ = open_workspace(home)
+    if track is None:
+        found = groups(workspace)
+    else:
+        chosen = library.resolve(workspace, track)
+        twins = tuple(same_as(workspace, chosen))
+        found = [Group(chosen, twins)] if twins else []
+    for group in found:
+        if as_json:
+            print_json({"track": group.first.id, "same": [_twin_facts(twin) for twin in group.others]})
+            continue
+        click.echo(group.first.id)
+        for twin in group.others:
+            match = twin.match
+            click.echo(
+                f"  {twin.track.id}  {match.score:.0%} alike, {match.offset_s:+.2f} s, "
+                f"speed {match.speed:.4f}, pitch {match.pitch_cents:+.0f} cents"
+            )
+    if not found and not as_json:
+        say("No recording is there twice." if track is None else f"{track} is there once.")
+
+
+def _twin_facts(twin: Twin) -> dict[str, Any]:
+    match = twin.match
+    return {
+        "track": twin.track.id,
+        "score": round(match.score, 4),
+        "overlap": round(match.overlap, 4),
+        "offset_s": round(match.offset_s, 3),
+        "speed": round(match.speed, 5),
+        "pitch_cents": round(match.pitch_cents, 1),
+    }
 
 
 @click.command(epilog=examples("linernotes serve", "linernotes serve --port 9000"))
