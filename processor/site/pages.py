@@ -19,13 +19,12 @@ from processor.files import templates_folder, write_atomically
 from processor.library import Track
 from processor.quantities import columns
 from processor.site.index import Pages, index_pages
-from processor.site.rendering import render
+from processor.site.rendering import assets, render
 from processor.site.track import track_page
 from processor.workspace import Workspace
 
 STATE_NAME = "pages.json"
 PARALLEL_FROM = 1000  # below, starting processes costs more than they save
-ASSETS = ("style.css",)
 
 
 class Notice(Protocol):
@@ -165,7 +164,7 @@ def _other_pages(connection: duckdb.DuckDBPyConnection, failed: Sequence[Notice]
         json.dumps(notices),
         lambda: render("attention.html", root="", attention=attention, **notices),
     )
-    for asset in ASSETS:
+    for asset in assets():
         text = (templates_folder() / asset).read_text(encoding="utf-8")
         pages[f"assets/{asset}"] = text, partial(str, text)
     return pages

@@ -31,6 +31,13 @@ class Shown:
 
 
 @cache
+def assets() -> tuple[str, ...]:
+    """Style sheets and scripts of the pages, the common style first."""
+    found = [path.name for suffix in ("*.css", "*.js") for path in sorted(templates_folder().glob(suffix))]
+    return tuple(sorted(found, key=lambda name: name != "style.css"))
+
+
+@cache
 def environment() -> Environment:
     """Templates escape whatever they are given, and refuse what they are not given."""
     made = Environment(
@@ -42,6 +49,7 @@ def environment() -> Environment:
     )
     made.filters["clock"] = clock
     made.globals["time_chart"] = time_chart
+    made.globals["assets"] = assets()
     return made
 
 
