@@ -23,14 +23,16 @@ QUERIES = re.findall(r'^linernotes query "(.*)"$', README, re.MULTILINE)
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     place = Workspace(tmp_path_factory.mktemp("readme"))
     place.create()
-    say(
-        make_track(place, "Loud.wav", loudness__integrated_lufs=-6.0, loudness__true_peak_dbtp=0.5),
-        genre="techno",
-        rating=5,
-    )
+    fast = {"beats__tempo_bpm": 170.0, "beats__stability": 0.4, "beats__candidate_weights": (0.5, 0.45)}
+    in_a = {"key__camelot": "11B", "key__name": "A major", "key__confidence": 0.3, "key__tuning_cents": 30.0}
+    loud = {"loudness__integrated_lufs": -6.0, "loudness__true_peak_dbtp": 0.5}
+    say(make_track(place, "Loud.wav", **loud, **fast, **in_a, chords__labels=("F#:min",)), genre="techno", rating=5)
+    slow = {"beats__tempo_bpm": 122.0, "beats__metre": 3, "key__camelot": "8A", "key__confidence": 0.9}
+    for name in ("eif_3_sodium.ogg", "other.ogg"):
+        make_track(place, name, loudness__integrated_lufs=-8.0, **slow)
     make_track(place, "Cut.wav", source__partial=True, levels__clipped_samples=9, levels__trailing_silence_s=5.0)
     failed = {"event": "failed", "name": "x.txt", "reason": "not a sound file"}
-    log_run(place, {"event": "stored", "name": "Loud.wav", "seconds": {"decode": 0.1, "loudness": 0.2}}, failed)
+    log_run(place, {"event": "stored", "name": "Loud.wav", "seconds": {"decode": 0.1, "beats": 0.2}}, failed)
     with place.write_lock(), catalogue.opened(place) as connection:
         catalogue.synchronise(place, connection)
         catalogue.publish_snapshot(place, connection)
@@ -70,4 +72,4 @@ def test_every_room_that_is_drawn_exists_and_every_room_is_drawn() -> None:
     drawn = set(re.findall(r"\b([a-z_]+)\.py\b", tree)) | set(re.findall(r"^  ([a-z_]+)/", tree, re.MULTILINE))
     there = {path.stem for path in home.glob("*.py")} | {path.parent.name for path in home.glob("*/__init__.py")}
     assert there - drawn - {"__init__"} == set()
-    assert {room for room in drawn if room not in ("pages", "charts")} - there == set()
+    assert {room for room in drawn if room not in ("pages", "index", "track", "rendering", "charts")} - there == set()
