@@ -124,6 +124,15 @@ class Production:
         low=0,
         high=60,
     )
+    loud_crest_db: float | None = quantity(
+        "dB",
+        label="Crest factor of loud moments",
+        source="peak over RMS of 30 ms pieces, median of the loud ones",
+        help="How much the wave still swings where it is loudest: a pure tone has 3, drums 10 and more; a mix with "
+        "less than 6 is pressed flat. The second witness of saturation and limiting.",
+        low=0,
+        high=60,
+    )
     section_warmth: tuple[float | None, ...] = quantity(
         "%", label="Warmth by section", source=_WARMTH, help=_PARTS, low=0, high=100
     )
@@ -182,6 +191,7 @@ def production(audio: Audio, bands: Bands, sections: Sections | None = None) -> 
         decay_s=track["decay"] if traits.decays_s.shape[0] >= FEWEST_DECAYS else None,
         decays=traits.decays_s.shape[0],
         saturation_db=track["saturation"],
+        loud_crest_db=track["crest"],
         section_warmth=_numbers(parts["warmth"]),
         section_density=_numbers(parts["density"]),
         section_width=_numbers(parts["width"]),
@@ -218,7 +228,7 @@ class Traits:
         sums: running sums over frames of left, right and cross in the six bands, of the warm range, of all, of dense
             frames and of frames that are no pause; shape `(frames + 1, HEARD + 1)`.
         decays_s: when each free decay begins, and its time for 60 dB, shape `(decays, 2)`.
-        pieces: time, peak and saturation in dB of each piece of the wave, shape `(pieces, 3)`.
+        pieces: time, peak, saturation and crest factor in dB of each piece of the wave, shape `(pieces, 4)`.
     """
 
     bands: Bands
@@ -237,7 +247,8 @@ class Traits:
             "density": _percent(found[:, DENSE], found[:, HEARD]),
             "width": np.full(len(found), np.nan) if is_mono else _widths(found[:, :WARM].reshape(-1, 3, 6)),
             "decay": np.array([_median_within(self.decays_s, *span) for span in intervals_s]),
-            "saturation": np.array([_saturation_within(self.pieces, *span) for span in intervals_s]),
+            "saturation": np.array([_loud_median(self.pieces, 2, *span) for span in intervals_s]),
+            "crest": np.array([_loud_median(self.pieces, 3, *span) for span in intervals_s]),
         }
 
 
@@ -341,41 +352,43 @@ def _falls(level: Vector, floor: float, ripple: float) -> Spans:
 
 
 def _pieces(audio: Audio) -> Vector:
-    """Time, peak and saturation of pieces of the wave, shape `(n, 3)`; without those that cannot tell."""
+    """Time, peak, saturation and crest of pieces of the wave, shape `(n, 4)`; without those that cannot tell."""
     size = max(8, round(PIECE_S * audio.sample_rate))
     hop = size * PIECE_HOP
     found = []
     for k, chunk in enumerate(chunks(audio, hop * PIECES_AT_ONCE)):
-        rows = np.zeros((PIECES_AT_ONCE, 6))
+        rows = np.zeros((PIECES_AT_ONCE, 7))
         _measure_pieces(chunk, size, hop, rows)
         rows[:, 0] = (k * PIECES_AT_ONCE + np.arange(PIECES_AT_ONCE)) * hop / audio.sample_rate
         found.append(rows[(rows[:, 2:] > 0).all(axis=1)])
-    rows = np.concatenate([np.empty((0, 6)), *found])
+    rows = np.concatenate([np.empty((0, 7)), *found])
     slope, curvature = (20 * np.log10(rows[:, a] / rows[:, a + 1]) for a in (2, 4))
     # A pure tone is slow near its peaks and curved there, whether saturated or not; a mix is neither. What is
     # saturated is slow and straight.
-    return np.column_stack([rows[:, :2], -np.maximum(slope, curvature - CURVED_DB)])
+    crest = 20 * np.log10(rows[:, 1] / rows[:, 6])
+    return np.column_stack([rows[:, :2], -np.maximum(slope, curvature - CURVED_DB), crest])
 
 
-def _saturation_within(pieces: Vector, start: float, end: float) -> float:
-    """Median saturation of the loud pieces of a passage, at least 0."""
+def _loud_median(pieces: Vector, column: int, start: float, end: float) -> float:
+    """Median of a column over the loud pieces of a passage, at least 0."""
     inside = _within(pieces, start, end)
     if inside.shape[0] < FEWEST_PIECES:
         return float("nan")
     usual_peak = np.sort(inside[:, 1])[inside.shape[0] * LOUD_PERCENTILE // 100]
     loud = inside[:, 1] >= LOUD_PIECES * usual_peak
-    return float(np.clip(np.median(inside[loud, 2]), 0, 60))
+    return float(np.clip(np.median(inside[loud, column]), 0, 60))
 
 
 @kernel
 def _measure_pieces(signal: Samples, size: int, hop: int, rows: Vector) -> None:
-    """Peak, and mean slope and curvature near it and half-way up, of the pieces of a chunk, in columns 1 to 5."""
+    """Of each piece of a chunk: peak, mean slope and curvature near it and half-way up, RMS; columns 1 to 6."""
     for k in range(rows.shape[0]):
         row = signal[k % 2]
         begin, end = k * hop + 1, k * hop + size - 1
-        peak = np.float32(0)
+        peak = power = np.float32(0)
         for i in range(begin, end):
             peak = max(peak, abs(row[i]))
+            power += row[i] * row[i]
         near = peak * np.float32(NEAR_PEAK)
         low, high = peak * np.float32(MIDDLE[0]), peak * np.float32(MIDDLE[1])
         slope_near = slope_middle = curve_near = curve_middle = 0.0
@@ -393,6 +406,6 @@ def _measure_pieces(signal: Samples, size: int, hop: int, rows: Vector) -> None:
                 curve_middle += curve
                 count_middle += 1
         if count_near >= FEWEST_SAMPLES and count_middle >= FEWEST_SAMPLES:
-            rows[k, 1] = peak
+            rows[k, 1], rows[k, 6] = peak, np.sqrt(power / (end - begin))
             rows[k, 2], rows[k, 3] = slope_near / count_near, slope_middle / count_middle
             rows[k, 4], rows[k, 5] = curve_near / count_near, curve_middle / count_middle

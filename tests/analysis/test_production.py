@@ -158,6 +158,16 @@ def test_a_gain_saturates_nothing(gain: float) -> None:
     assert measure(driven * np.float32(gain)).saturation_db == near(measure(driven).saturation_db, 1e-3)
 
 
+def test_the_crest_of_loud_moments_is_that_of_the_wave() -> None:
+    tone = signals.sine(400.0, 6.0, -6.0)
+    assert measure(tone).loud_crest_db == near(3.01, 0.1)
+    samples = signals.noise(6.0, -20.0)
+    free, pressed = measure(samples).loud_crest_db, measure(np.tanh(20 * samples).astype(np.float32)).loud_crest_db
+    assert free is not None
+    assert pressed is not None
+    assert free > 9 > 4 > pressed
+
+
 def test_clipping_is_saturation() -> None:
     samples = sloped(6.0)
     assert measure(signals.clipped(samples, 0.1)).saturation_db > 6  # type: ignore[operator]
