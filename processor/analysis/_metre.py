@@ -84,8 +84,9 @@ def contrast(evidence: Vector, metre: int, first: int) -> Vector:
     on = int(is_downbeat.sum())
     if on == 0 or on == beats:
         return np.zeros(len(evidence))
-    differences: Vector = evidence[:, is_downbeat].mean(axis=1) - evidence[:, ~is_downbeat].mean(axis=1)
-    return differences * np.sqrt(on * (beats - on) / beats) * _SCALE
+    differences = evidence[:, is_downbeat].mean(axis=1) - evidence[:, ~is_downbeat].mean(axis=1)
+    scaled: Vector = differences * np.sqrt(on * (beats - on) / beats) * _SCALE
+    return scaled
 
 
 def downbeat_evidence(beats_s: Vector, onsets: Onsets, chroma: Chroma) -> Vector:
@@ -104,7 +105,8 @@ def between_beats(values: NDArray[np.float32], beats_s: Vector, frame_rate: floa
     last = beats_s[-1] + (beats_s[-1] - beats_s[-2] if beats_s.size > 1 else 1.0)
     edges = np.clip(np.round(np.append(beats_s, last) * frame_rate).astype(int), 0, len(values))
     sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
-    return (sums[edges[1:]] - sums[edges[:-1]]) / np.maximum(1, np.diff(edges))[:, None]
+    means: Vector = (sums[edges[1:]] - sums[edges[:-1]]) / np.maximum(1, np.diff(edges))[:, None]
+    return means
 
 
 def _at(curve: NDArray[np.float32], beats_s: Vector, frame_rate: float) -> Vector:
@@ -113,7 +115,8 @@ def _at(curve: NDArray[np.float32], beats_s: Vector, frame_rate: float) -> Vecto
     sums = np.cumsum(np.concatenate([np.zeros(1), curve]))
     frames = np.round(beats_s * frame_rate).astype(int)
     low, high = (np.clip(frames + offset, 0, curve.size) for offset in (-reach, reach + 1))
-    return (sums[high] - sums[low]) / (2 * reach + 1)
+    means: Vector = (sums[high] - sums[low]) / (2 * reach + 1)
+    return means
 
 
 def _change(values: Vector) -> Vector:

@@ -148,11 +148,11 @@ def _loose_beats(curve: Vector, period: float) -> NDArray[np.int64]:
     tail = max(0, curve.size - int(period))
     if tail == curve.size:
         return np.zeros(0, np.int64)
-    frame, row = np.unravel_index(int(scores[tail:].argmax()), scores[tail:].shape)
-    frame, frames = int(frame) + tail, []
+    frame, row = divmod(int(scores[tail:].argmax()), scores.shape[1])
+    frame, frames = frame + tail, []
     while frame >= 0:
         frames.append(frame)
-        frame, row = frame - shortest - int(row), previous[frame, row]
+        frame, row = frame - shortest - row, int(previous[frame, row])
     return np.array(frames[::-1], np.int64)
 
 

@@ -70,7 +70,8 @@ def _standing_out(curve: Curve, frames: int) -> Curve:
         return curve
     sums = np.cumsum(np.concatenate([np.zeros(1), np.pad(curve.astype(np.float64), frames // 2)]))
     means = (sums[frames:] - sums[:-frames])[: curve.size] / frames
-    return np.maximum(0, curve - means).astype(np.float32)
+    risen: Curve = np.maximum(0, curve - means).astype(np.float32)
+    return risen
 
 
 @kernel
