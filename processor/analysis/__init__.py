@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
+from collections.abc import Iterable
 
 from processor.graph import Analyser, collect
 
@@ -19,3 +20,12 @@ def all_analysers() -> dict[str, Analyser]:
 def result_types() -> dict[str, type]:
     """Name → result class of the analysers that are recorded."""
     return {one.name: one.result_type for one in all_analysers().values() if one.keep}
+
+
+# What people ask first; the rest follows by name.
+_FIRST = ("loudness", "beats", "key", "chords", "sections", "spectrum", "stereo", "transients", "production", "levels")
+
+
+def reading_order(names: Iterable[str]) -> list[str]:
+    """Analysers in the order in which a person reads their results."""
+    return sorted(names, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))

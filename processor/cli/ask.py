@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from processor.same import Twin
     from processor.workspace import Workspace
 
+_MOST_SHOWN = 12  # items of a list: a song has hundreds of chords
 _QUERY_HINT = "The tables: linernotes query 'SHOW TABLES'. Their columns: linernotes query 'DESCRIBE tracks'."
 
 
@@ -112,7 +113,7 @@ def _analysis_facts(done: Any) -> dict[str, Any]:
 
 
 def _show_analysis(file: Path, facts: dict[str, Any]) -> None:
-    from processor.analysis import result_types
+    from processor.analysis import reading_order, result_types
     from processor.files import printable
     from processor.quantities import columns
 
@@ -120,21 +121,23 @@ def _show_analysis(file: Path, facts: dict[str, Any]) -> None:
     if "error" in facts:
         click.echo(f"  {facts['error']}")
         return
-    for name, kind in result_types().items():
+    kinds = result_types()
+    for name in reading_order(kinds):
         if name not in facts:
             reason = facts.get("failures", {}).get(name, {}).get("reason", "switched off")
             click.echo(f"  {name}: {reason}")
             continue
-        for column in columns(kind):
+        for column in columns(kinds[name]):
             value = facts[name][column.name]
-            if not column.is_curve and value is not None:
+            if not column.is_curve and value not in (None, []):
                 text = f"{_text(value, column.quantity.digits)} {column.quantity.unit}".rstrip()
                 click.echo(f"  {name + '.' + column.name:<34}{text}")
 
 
 def _text(value: Any, digits: int) -> str:
     if isinstance(value, list):
-        return " / ".join(_text(item, digits) for item in value)
+        shown = " / ".join(_text(item, digits) for item in value[:_MOST_SHOWN])
+        return shown if len(value) <= _MOST_SHOWN else f"{shown} / … ({len(value)} in all: --json)"
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "–"}[value]
     return f"{value:.{digits}f}" if isinstance(value, float) else str(value)

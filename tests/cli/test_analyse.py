@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from processor.analysis import result_types
+from processor.analysis import reading_order, result_types
+from processor.cli.ask import _text
 from processor.quantities import columns
 from tests.workspaces import command, junk, sound
 
@@ -45,6 +46,21 @@ def test_text_has_a_line_for_each_number(tmp_path: Path) -> None:
     assert rows["levels.channel_clipped_samples"] == "0 / 0 samples"
     assert rows["levels.rms_dbfs"].endswith(" dBFS")
     assert "metadata.title" not in rows  # there is none
+
+
+def test_long_lists_are_cut_and_empty_ones_left_out() -> None:
+    assert _text([1, 2], 0) == "1 / 2"
+    assert _text(list(range(13)), 0) == "0 / 1 / 2 / 3 / 4 / 5 / 6 / 7 / 8 / 9 / 10 / 11 / … (13 in all: --json)"
+
+
+def test_what_people_ask_first_comes_first() -> None:
+    assert reading_order(["zoo", "levels", "audio", "beats", "loudness"]) == [
+        "loudness",
+        "beats",
+        "levels",
+        "audio",
+        "zoo",
+    ]
 
 
 def test_an_analyser_that_is_off_is_told(tmp_path: Path) -> None:
