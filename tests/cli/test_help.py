@@ -72,7 +72,7 @@ def test_a_command_whose_output_is_data_prints_json(name: str) -> None:
     assert "--json" in command(name, "--help").out
 
 
-@pytest.mark.parametrize("name", ["analyse", "refresh", "run", "same", "watch"])
+@pytest.mark.parametrize("name", ["analyse", "refresh", "run", "watch"])
 def test_a_command_that_analyses_takes_workers(name: str) -> None:
     assert "--workers N" in command(name, "--help").out
 
