@@ -87,7 +87,7 @@ def still_there(workspace: Workspace) -> set[str]:
 # A disk that is full.
 
 
-@pytest.mark.parametrize("room", [0, 10, 30, 60, 110, 160, 700, 1500])
+@pytest.mark.parametrize("room", [0, 10, 30, 60, 110, 160, 400, 700, 1000])
 def test_a_full_disk(tmp_path: Path, settings: Settings, room: int) -> None:
     """With so many KB left, at first: from nothing at all to just not enough for the pages."""
     with mounted(tmp_path, "-t", "tmpfs", "-o", "size=8m", "tmpfs"):
