@@ -265,14 +265,14 @@ from pathlib import Path
 from processor.audio import decode
 from processor.errors import TooLarge
 decode(Path(sys.argv[1]))  # what libraries need once
-before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
 for path in sys.argv[2:]:
     try:
         result = decode(Path(path)).duration_s
     except TooLarge as error:
         result = error
     print(result)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, time.perf_counter() - start)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, time.process_time() - start)
 """
 
 
