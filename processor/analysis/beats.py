@@ -71,7 +71,7 @@ class Beats:
         high=1,
         digits=2,
     )
-    candidates_bpm: tuple[float, ...] = quantity(
+    candidates: tuple[float, ...] = quantity(
         "BPM",
         label="Tempo candidates",
         source="peaks of the onsets' autocorrelation and their metrical relatives, most probable first",
@@ -175,7 +175,7 @@ def beats(onsets: Onsets, chroma: Chroma, known: Known) -> Beats:
     return Beats(
         tempo_bpm=tempo,
         confidence=1.0 if word else ranked[0][1],
-        candidates_bpm=tuple(bpm for bpm, _ in ranked),
+        candidates=tuple(bpm for bpm, _ in ranked),
         candidate_weights=tuple(weight for _, weight in ranked),
         beats_s=beats_s,
         downbeats_s=beats_s[measured.first :: measured.metre] if measured else np.empty(0),

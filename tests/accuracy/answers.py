@@ -24,7 +24,7 @@ class Answer:
     Attributes:
         jobs: of `JOBS`, and "downbeats", "candidates" and "runner-up".
         bpm: beats a minute.
-        candidates_bpm: best first.
+        candidates: best first.
         candidate_weights: how probable each of them is.
         beats_s: seconds.
         downbeats_s: seconds.
@@ -39,7 +39,7 @@ class Answer:
 
     jobs: frozenset[str]
     bpm: float | None = None
-    candidates_bpm: tuple[float, ...] = ()
+    candidates: tuple[float, ...] = ()
     candidate_weights: tuple[float, ...] = ()
     beats_s: Times | None = None
     downbeats_s: Times | None = None
@@ -67,7 +67,7 @@ def ours(results: Mapping[str, Any], there: Collection[str]) -> Answer:
     return Answer(
         jobs=frozenset(jobs),
         bpm=getattr(beats, "tempo_bpm", None),
-        candidates_bpm=tuple(getattr(beats, "candidates_bpm", ())),
+        candidates=tuple(getattr(beats, "candidates", ())),
         candidate_weights=tuple(getattr(beats, "candidate_weights", ())),
         beats_s=getattr(beats, "beats_s", None),
         downbeats_s=getattr(beats, "downbeats_s", None),
@@ -128,7 +128,7 @@ def baseline(item: Item, key: str) -> Answer:
     return Answer(
         jobs=frozenset({*JOBS, "downbeats", "candidates", "runner-up"}),
         bpm=BASELINE_BPM,
-        candidates_bpm=(BASELINE_BPM,),
+        candidates=(BASELINE_BPM,),
         beats_s=beats,
         downbeats_s=beats[::BASELINE_METRE],
         metre=BASELINE_METRE,

@@ -123,9 +123,9 @@ def _harmony(item: Item, answer: Answer) -> dict[str, float | None]:
 
 def _each_candidate(item: Item, answer: Answer) -> dict[str, list[Claim]]:
     """Every tempo that was thought possible."""
-    if item.bpm is None or len(answer.candidates_bpm) != len(answer.candidate_weights) or not answer.candidates_bpm:
+    if item.bpm is None or len(answer.candidates) != len(answer.candidate_weights) or not answer.candidates:
         return {}
-    pairs = zip(answer.candidates_bpm, answer.candidate_weights, strict=True)
+    pairs = zip(answer.candidates, answer.candidate_weights, strict=True)
     return {"tempo candidates, each": [Claim(float(weight), scores.acc1(bpm, item.bpm)) for bpm, weight in pairs]}
 
 

@@ -66,7 +66,7 @@ def _rhythm(item: Item, answer: Answer) -> dict[str, float | None]:
     if item.bpm is not None and item.is_steady:
         found["tempo_acc1"] = scores.acc1(answer.bpm, item.bpm)
         found["tempo_acc2"] = scores.acc2(answer.bpm, item.bpm)
-        found["tempo_candidates"] = scores.hit(answer.candidates_bpm, item.bpm)
+        found["tempo_candidates"] = scores.hit(answer.candidates, item.bpm)
     elif item.bpm is not None:
         found["tempo_mean_acc1"] = scores.acc1(answer.bpm, item.bpm)
         found["tempo_mean_acc2"] = scores.acc2(answer.bpm, item.bpm)

@@ -61,7 +61,7 @@ def test_what_was_said_with_a_confidence_becomes_a_claim() -> None:
     answer = Answer(
         ALL,
         bpm=60.0,
-        candidates_bpm=(60.0, 120.0),
+        candidates=(60.0, 120.0),
         candidate_weights=(0.9, 0.1),
         downbeats_s=np.arange(1.0, 60.0, 2.0),
         metre=3,

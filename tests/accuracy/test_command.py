@@ -170,7 +170,7 @@ RESULTS = {
     "beats": SimpleNamespace(
         tempo_bpm=60.0,
         confidence=0.8,
-        candidates_bpm=(60.0, 120.0),
+        candidates=(60.0, 120.0),
         beats_s=np.arange(0, 30, 1.0),
         downbeats_s=np.arange(0, 30, 4.0),
         metre=4,

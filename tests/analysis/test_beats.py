@@ -106,14 +106,14 @@ class TestTempo:
 
     def test_candidates_are_probabilities_with_the_relatives_among_them(self) -> None:
         found = of(pattern(ROCK, 100))
-        assert 2 <= len(found.candidates_bpm) == len(found.candidate_weights) <= PUBLISHED
-        assert found.candidates_bpm[0] == found.tempo_bpm
+        assert 2 <= len(found.candidates) == len(found.candidate_weights) <= PUBLISHED
+        assert found.candidates[0] == found.tempo_bpm
         assert found.candidate_weights[0] == found.confidence
         assert 0 < sum(found.candidate_weights) <= 1 + 1e-9
         others = list(found.candidate_weights[1:])
         assert others == sorted(others, reverse=True)
         for ratio in (2.0, 0.5):
-            assert any(abs(bpm / (100 * ratio) - 1) < 0.04 for bpm in found.candidates_bpm), ratio
+            assert any(abs(bpm / (100 * ratio) - 1) < 0.04 for bpm in found.candidates), ratio
 
     def test_level_does_not_matter(self) -> None:
         samples = pattern(ROCK, 110)
@@ -177,7 +177,7 @@ class TestNothing:
         assert found.tempo_bpm is None
         assert found.confidence is None
         assert found.metre is None
-        assert found.candidates_bpm == ()
+        assert found.candidates == ()
         assert found.beats_s.size == found.downbeats_s.size == 0
 
     def test_a_person_hears_a_pulse_where_we_do_not(self) -> None:
@@ -192,7 +192,7 @@ class TestKnown:
         found = of(pattern(HOUSE, 128), {"tempo_bpm": said})
         assert (found.tempo_bpm, found.confidence) == (said, 1.0)
         assert np.diff(found.beats_s).mean() == pytest.approx(60 / said, rel=0.01)
-        assert found.candidates_bpm[0] == said
+        assert found.candidates[0] == said
 
     def test_a_person_s_metre_makes_the_bars(self) -> None:
         found = of(pattern(HOUSE, 120), {"metre": 7})

@@ -56,7 +56,7 @@ def played(chords: str, bars: int, *, overtones: int = 6, gain: float = 0.1, dru
 def grid(seconds: float, start: float = 0.0) -> Beats:
     """Beats and bars where they are, as `beats` gives them."""
     values = {field.name: None for field in fields(Beats)} | {
-        "candidates_bpm": (120.0,),
+        "candidates": (120.0,),
         "candidate_weights": (1.0,),
         "beats_s": np.arange(start, seconds, BEAT_S),
         "downbeats_s": np.arange(start, seconds, BAR_S),
