@@ -59,6 +59,13 @@ class Analysers:
 
 
 @dataclass(frozen=True)
+class Site:
+    """What the pages come with."""
+
+    previews: bool = True
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of a workspace."""
 
@@ -66,6 +73,7 @@ class Settings:
     workers: Workers = field(default_factory=Workers)
     inbox: Inbox = field(default_factory=Inbox)
     analysers: Analysers = field(default_factory=Analysers)
+    site: Site = field(default_factory=Site)
 
 
 EXAMPLE = """\
@@ -90,6 +98,9 @@ EXAMPLE = """\
 
 [analysers]
 # off = []                      # for example ["levels"]
+
+[site]
+# previews = true               # make an MP3 of each track, so that its page can play it
 """
 
 

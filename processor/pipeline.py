@@ -30,7 +30,7 @@ from processor.graph import Outcome, plan_keys
 from processor.inbox import Claim, Drop
 from processor.library import Track
 from processor.record import Record, read, write
-from processor.site import pages
+from processor.site import media, pages
 from processor.workspace import Workspace, cannot_write
 
 PUBLISH_EVERY_S = 5.0
@@ -261,6 +261,10 @@ def publish(workspace: Workspace, *, rebuild: bool = False, progress: catalogue.
         WorkspaceError: they cannot be written.
     """
     try:
+        if rebuild:
+            media.forget(workspace)
+        # Not under the lock: encoding takes seconds, and every file appears whole or not at all.
+        media.make_media(workspace, library.tracks(workspace), progress)
         with workspace.write_lock():
             setaside.remove_orphan_texts(workspace)
             if rebuild:

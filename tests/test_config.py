@@ -43,6 +43,12 @@ def test_the_file_changes_what_it_names(tmp_path: Path) -> None:
     assert settings.workers.count == 3
 
 
+def test_a_site_has_previews_unless_somebody_says_no(tmp_path: Path) -> None:
+    assert load(tmp_path).site.previews is True
+    assert load(tmp_path, LINERNOTES_SITE_PREVIEWS="0").site.previews is False
+    assert load(tmp_path, "[site]\npreviews = false\n").site.previews is False
+
+
 def test_the_environment_wins(tmp_path: Path) -> None:
     settings = load(
         tmp_path,

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
 from pathlib import Path
-from typing import Protocol
 
 import duckdb
 
@@ -18,25 +17,16 @@ from processor.analysis import result_types
 from processor.files import templates_folder, write_atomically
 from processor.library import Track
 from processor.quantities import columns
+from processor.site import media
+from processor.site.actions import Notice, action_pages
 from processor.site.index import Pages, index_pages
-from processor.site.rendering import assets, render
+from processor.site.reference import reference_pages
+from processor.site.rendering import assets
 from processor.site.track import track_page
 from processor.workspace import Workspace
 
 STATE_NAME = "pages.json"
 PARALLEL_FROM = 1000  # below, starting processes costs more than they save
-
-
-class Notice(Protocol):
-    """Something about a file in the inbox that a person should know."""
-
-    @property
-    def name(self) -> str:
-        """The file's name, printable."""
-
-    @property
-    def reason(self) -> str:
-        """Why it is mentioned."""
 
 
 def publish(
@@ -49,10 +39,12 @@ def publish(
 ) -> int:
     """Write every page whose input changed and remove those of tracks that are gone; return how many were written."""
     state = _State(workspace)
+    sounds = media.signatures(workspace.site)
     wanted = {f"tracks/{track.id}.html": track for track in tracks}
-    stale = {page: track for page, track in wanted.items() if not state.is_fresh(page, track.signature)}
-    for number, (page, track) in enumerate(_write_tracks(workspace.site, stale), 1):
-        state.note(page, track.signature)
+    inputs = {page: f"{track.signature} {sounds.get(track.id, '')}" for page, track in wanted.items()}
+    stale = {page: track for page, track in wanted.items() if not state.is_fresh(page, inputs[page])}
+    for number, (page, _) in enumerate(_write_tracks(workspace.site, stale), 1):
+        state.note(page, inputs[page])
         if progress is not None:
             progress(number, len(stale))
     others = _other_pages(connection, failed, ignored)
@@ -92,7 +84,7 @@ def _write_tracks(site: Path, stale: Mapping[str, Track]) -> Iterator[tuple[str,
 
 
 def _write_track(path: Path, track: Track) -> None:
-    _write(path, track_page(track))
+    _write(path, track_page(track, path.parents[1]))
 
 
 def _write(path: Path, content: str) -> None:
@@ -123,8 +115,8 @@ class _State:
 
     def on_disk(self) -> list[str]:
         """Pages of the kinds that come and go, by what is there and not by what was noted."""
-        found = [*self._site.glob("tracks/*.html"), *self._site.glob("index-*.html")]
-        return [path.relative_to(self._site).as_posix() for path in found]
+        patterns = ("tracks/*.html", "index-*.html", "runs/*.html", "actions-*.html")
+        return [path.relative_to(self._site).as_posix() for pattern in patterns for path in self._site.glob(pattern)]
 
     def remove(self, page: str) -> None:
         (self._site / page).unlink(missing_ok=True)
@@ -143,7 +135,7 @@ def _hash(signature: str) -> str:
 def version() -> str:
     """Changes whenever the templates, this code or the declarations of the results change."""
     digest = hashlib.sha256()
-    for folder, pattern in ((templates_folder(), "**/*"), (Path(__file__).parent, "*.py")):
+    for folder, pattern in ((templates_folder(), "**/*"), (Path(__file__).parent, "**/*.py")):
         for path in sorted(folder.glob(pattern)):
             if path.is_file():
                 digest.update(path.name.encode() + path.read_bytes())
@@ -152,18 +144,15 @@ def version() -> str:
     return digest.hexdigest()
 
 
-def _other_pages(connection: duckdb.DuckDBPyConnection, failed: Sequence[Notice], ignored: Sequence[Notice]) -> Pages:
+def _other_pages(
+    connection: duckdb.DuckDBPyConnection, failed: Sequence[Notice], ignored: Sequence[Notice]
+) -> Pages:
     """Page → (what its input is, how to make it), for all that is not a track."""
-    attention = len(failed) + len(ignored)
-    pages = index_pages(connection, attention)
-    notices = {
-        kind: [{"name": n.name, "reason": n.reason} for n in found]
-        for kind, found in (("failed", failed), ("ignored", ignored))
+    pages = {
+        **index_pages(connection, len(failed) + len(ignored)),
+        **action_pages(connection, failed, ignored),
+        **reference_pages(connection),
     }
-    pages["attention.html"] = (
-        json.dumps(notices),
-        lambda: render("attention.html", root="", attention=attention, **notices),
-    )
     for asset in assets():
         text = (templates_folder() / asset).read_text(encoding="utf-8")
         pages[f"assets/{asset}"] = text, partial(str, text)

@@ -43,6 +43,7 @@ def environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(templates_folder()),
         autoescape=True,
+        auto_reload=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

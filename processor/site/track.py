@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -15,11 +17,19 @@ from processor.analysis import all_analysers, result_types
 from processor.errors import RecordError
 from processor.files import templates_folder
 from processor.library import Track
-from processor.quantities import columns
+from processor.quantities import Column, columns
 from processor.record import JSON
+from processor.site.about import facts, percent, states
+from processor.site.charts import Figures, clock, time_text
+from processor.site.charts.bands import SIX_NAMES
+from processor.site.media import Pictures, media_of, pictures_of
+from processor.site.player import player_context
 from processor.site.rendering import render, shown_as, text_of
 
 _CUT = "\x00"  # stands for a value in a table that is cut up; printable() lets none through
+# A cell of a table shows so many values of a long list; the rest folds out, and what nobody reads stays in the record.
+CELL_VALUES, FOLDED_VALUES = 8, 400
+TAG_COLOURS = 8
 
 
 @dataclass(frozen=True)
@@ -28,13 +38,18 @@ class Section:
 
     name: str
     template: str | None
-    values: list[str]
+    values: list[str | Markup]
     result: Any
     failure: record.Failure | None
 
 
-def track_page(track: Track) -> str:
-    """The whole page; one that says what is wrong where the record cannot be read."""
+def track_page(track: Track, site: Path | None = None) -> str:
+    """The whole page; one that says what is wrong where the record cannot be read.
+
+    Args:
+        track: whose.
+        site: folder of the site, where its sound and pictures are; without it the page has none.
+    """
     try:
         found = record.read(track.folder, result_types())
         said = library.read_person(track)
@@ -42,18 +57,94 @@ def track_page(track: Track) -> str:
         return render("broken.html", root="../", track=track, reason=str(error).replace(f"{track.folder}/", ""))
     sections = [_section(name, found) for name in all_analysers() if name in result_types()]
     arrived = library.arrivals(track)
+    collection = said.get("collection") or (library.collection(arrived[0]) if arrived else None)
+    media = None if site is None else media_of(site, track)
+    pictures = Pictures(None, None) if site is None else pictures_of(site, track)
+    figures = Figures(found.results, pictures.spectrogram, pictures.chroma)
+    bar, shares = figures.six_bands()
     return render(
         "track.html",
         root="../",
         track=track,
         record=found,
-        about=_about(found, said),
-        table=_table,
         title=library.title_of(found.name, found.results.get("metadata"), said),
+        by=_by(found, said),
+        collection=collection,
+        states=states(found),
+        damage=getattr(found.results.get("source"), "damage", None) if _is_partial(found) else None,
+        facts=facts(found.results, said),
+        tags=_tags(found, said, collection),
+        band_bar=bar,
+        bands=_bands(shares) if bar else [],
+        about=_about(found, said),
         arrived=arrived,
-        collection=said.get("collection") or (library.collection(arrived[0]) if arrived else None),
         sections=sorted((s for s in sections if s is not None), key=lambda s: _ORDER.get(s.name, len(_ORDER))),
+        table=_table,
+        figures=figures,
+        player=player_context(found, media),
+        at=partial(time_link, media.href if media else None),
+        percent=percent,
+        number=text_of,
     )
+
+
+def time_link(href: str | None, seconds: float, what: str | None = None) -> Markup:
+    """A time that seeks; as a link it leads to the sound at this time without a script, too.
+
+    Args:
+        href: the sound, or None where there is none.
+        seconds: the time.
+        what: what happens then; it is shown as well, without a link.
+    """
+    text, time = clock(seconds), time_text(seconds)
+    if href is None or what is not None:
+        more = "" if what is None else f" {escape(what)}"
+        return Markup(f'<span data-time="{time}">{text}{more}</span>')  # noqa: S704 - escaped
+    return Markup(f'<a href="{escape(href)}#t={time}" data-time="{time}">{text}</a>')  # noqa: S704 - escaped
+
+
+def _is_partial(found: record.Record) -> bool:
+    source = found.results.get("source")
+    return source is not None and source.partial
+
+
+def _by(found: record.Record, said: Mapping[str, JSON]) -> str:
+    """Artist and album in a line."""
+    tags = found.results.get("metadata")
+    names = [str(said.get(name) or getattr(tags, name, None) or "") for name in ("artist", "album")]
+    return " · ".join(name for name in names if name)
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A coloured label: the same word has the same colour everywhere."""
+
+    text: str
+    kind: str
+    colour: int
+
+
+def _tags(found: record.Record, said: Mapping[str, JSON], collection: str | None) -> list[Tag]:
+    """Genre, year and collection as labels."""
+    tags = found.results.get("metadata")
+    genre = str(said.get("genre") or getattr(tags, "genre", None) or "")
+    named = [(one.strip(), "Genre") for one in genre.split(";")]
+    named += [(str(getattr(tags, "release_date", None) or "")[:4], "Year"), (collection or "", "Collection")]
+    return [Tag(text, kind, zlib.crc32(text.lower().encode()) % TAG_COLOURS) for text, kind in named if text]
+
+
+@dataclass(frozen=True)
+class Band:
+    """One of the six bands, with its share of the energy as text."""
+
+    name: str
+    field: str
+    text: str
+
+
+def _bands(shares: list[tuple[str, float | None]]) -> list[Band]:
+    pairs = zip(SIX_NAMES, shares, strict=True)
+    return [Band(name, field, text_of(share, 1)) for name, (field, share) in pairs]
 
 
 @dataclass(frozen=True)
@@ -66,19 +157,26 @@ class About:
 
 
 def _about(found: record.Record, said: Mapping[str, JSON]) -> list[About]:
-    """Artist, album and genre as said or tagged, then a person's rating and note."""
+    """Artist and album as said or tagged, a person's rating and note, and what kind of file it is."""
     tags = found.results.get("metadata")
     lines = [
         About(name.capitalize(), str(said.get(name) or getattr(tags, name, None) or ""), bool(said.get(name)))
-        for name in ("artist", "album", "genre")
+        for name in ("artist", "album")
     ]
     lines += [About(name.capitalize(), str(said.get(name, "")), True) for name in ("rating", "note")]
+    source = found.results.get("source")
+    if source is not None:
+        depth = f", {source.bit_depth} bit" if source.bit_depth else ""
+        lines.append(About("Format", f"{source.codec}, {source.sample_rate_hz} Hz{depth}, {source.layout}", False))
     return [line for line in lines if line.text]
 
 
 # What a person asks first; analysers that are not named follow by name.
 _FIRST = ("loudness", "beats", "key", "chords", "sections", "spectrum", "stereo", "transients", "production", "levels")
-_ORDER = {name: number for number, name in enumerate((*_FIRST, "fingerprint", "metadata", "source"))}
+_ORDER = {
+    name: number
+    for number, name in enumerate((*_FIRST, "metadata", "source", "fingerprint", "waveform", "spectrogram"))
+}
 
 
 def _section(name: str, found: record.Record) -> Section | None:
@@ -86,9 +184,26 @@ def _section(name: str, found: record.Record) -> Section | None:
     failure = found.failures.get(name)
     if result is None and failure is None:
         return None
-    shown = [] if result is None else [c for c in columns(type(result)) if not c.is_curve]
+    shown = () if result is None else _shown_columns(name)
     return Section(
-        name, _own_template(name), [text_of(getattr(result, c.name), c.quantity.digits) for c in shown], result, failure
+        name, _own_template(name), [_cell(getattr(result, c.name), c.quantity.digits) for c in shown], result, failure
+    )
+
+
+@cache
+def _shown_columns(analyser: str) -> tuple[Column, ...]:
+    """What an analyser's table has a row for: all but the curves."""
+    return tuple(column for column in columns(result_types()[analyser]) if not column.is_curve)
+
+
+def _cell(value: Any, digits: int) -> str | Markup:
+    """A value as a table's cell; of a long list the beginning, with the rest folded away."""
+    if not isinstance(value, tuple) or len(value) <= CELL_VALUES:
+        return text_of(value, digits)
+    short = escape(text_of(value[:CELL_VALUES], digits))
+    rest = escape(text_of(value[:FOLDED_VALUES], digits)) + ("" if len(value) <= FOLDED_VALUES else " / …")
+    return Markup(  # noqa: S704 - both are escaped
+        f'<details class="list"><summary>{short} / … ({len(value)})</summary>{rest}</details>'
     )
 
 
@@ -109,5 +224,5 @@ def _table(section: Section) -> Markup:
 @cache
 def _table_parts(analyser: str) -> tuple[str, ...]:
     """The table's HTML, cut where the values belong."""
-    rows = [shown_as(analyser, column, _CUT) for column in columns(result_types()[analyser]) if not column.is_curve]
+    rows = [shown_as(analyser, column, _CUT) for column in _shown_columns(analyser)]
     return tuple(render("sections/_table.html", rows=rows).split(_CUT))

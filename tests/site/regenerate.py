@@ -14,7 +14,7 @@ from processor.inbox import Ignored
 from processor.setaside import SetAside
 from processor.site import pages
 from processor.workspace import Workspace
-from tests.libraries import fail, make_track, say
+from tests.libraries import fail, log_run, make_track, say
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -34,6 +34,13 @@ def build(home: Path) -> Path:
     )
     say(said, title="A Person's Title", rating=5, genre="dub", note="keep <this> & that")
     fail(make_track(workspace, "Broken.mp3", day="2026/11/18"), "loudness", "ValueError: an example")
+    log_run(
+        workspace,
+        {"event": "started", "name": "run"},
+        {"event": "stored", "name": "Plain.wav", "seconds": {"decode": 0.25, "loudness": 0.5}},
+        {"event": "failed", "name": "notes.txt", "reason": "This is not a sound file of a kind that we know."},
+        {"event": "ended", "name": "run"},
+    )
     failed = [SetAside("notes.txt", "This is not a sound file of a kind that we know.")]
     ignored = [Ignored("link.wav", "a link: never opened, never moved")]
     with workspace.write_lock(), catalogue.opened(workspace) as connection:

@@ -135,7 +135,7 @@ def test_a_reader_gets_from_the_index_to_a_number_and_its_meaning(site: Path, op
 
 def test_the_chart_has_a_text_for_those_who_cannot_see_it(site: Path, opened: Any) -> None:
     page = opened(next(site.glob("tracks/plain-*.html")))
-    assert "LUFS" in page.get_by_role("img").first.get_attribute("aria-label")
+    assert "LUFS" in page.locator("#loudness").get_by_role("img").first.get_attribute("aria-label")
 
 
 def test_a_hostile_title_is_shown_and_runs_nothing(site: Path, opened: Any) -> None:
