@@ -29,7 +29,7 @@ from processor.config import Settings
 from processor.engine import Engine
 from processor.errors import WorkspaceError
 from processor.inbox import Drop, Settling
-from processor.pipeline import PUBLISH_EVERY_S, Event, RunLog, process, publish
+from processor.pipeline import PUBLISH_EVERY_S, Event, RunLog, add_previews, process, publish
 from processor.workspace import Workspace
 
 LOG_NAME = "watch.log"
@@ -37,6 +37,7 @@ LOG_BYTES = 1_000_000
 LOG_FILES = 5
 # How long a daemon that cannot work waits before it tries again.
 RETRY_S = 30.0
+PREVIEWS_AT_ONCE = 4
 # A file that is copied rings at every block; looking more often than this would show nothing new.
 GATHER_S = 0.1
 # The longest time between two looks at a file that cannot be read.
@@ -258,6 +259,9 @@ class Daemon:
             self._process(todo, len(waiting), engine)
         inbox.remove_empty_folders(self._workspace, older_than_s=inbox.FOLDER_GRACE_S)
         self._publish_notices()
+        # A few at a time, so that what arrives meanwhile does not wait for an album's previews.
+        if add_previews(self._workspace, self._settings, most=PREVIEWS_AT_ONCE):
+            return 0.1
         self._status(0, len(waiting))
         return max(0.1, self._settings.inbox.settle_s / 2) if waiting else self._settings.inbox.rescan_s
 

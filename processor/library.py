@@ -1,7 +1,8 @@
 """The library: one folder a thing, `library/YYYY/MM/DD/<slug>-<hash8>/`, which is the truth of all we keep.
 
 A track's folder holds the source bytes untouched, `record.json` and perhaps `arrays.npz` (analysis), `drops.jsonl`
-(when and as what it arrived, once for each drop) and perhaps `person.json` (what a person said of it).
+(when and as what it arrived, once for each drop) and perhaps `person.json` (what a person said of it). The site leaves
+`report.md` there, the same report for people who read the library itself, with its pictures in `report/`.
 """
 
 from __future__ import annotations
@@ -198,7 +199,7 @@ def place(workspace: Workspace, staged: Path, name: str, sha256: str) -> Track:
 def source_name(name: str) -> str:
     """File name under which a dropped file is kept: its slug and its suffix, so that no name can do harm."""
     kept = f"{slug(Path(name).stem)}{safe_suffix(name)}"
-    return f"source-{kept}" if kept in _OURS else kept
+    return f"source-{kept}" if kept in {*_OURS, "report"} else kept
 
 
 def has_source(track: Track, sha256: str) -> bool:

@@ -261,10 +261,6 @@ def publish(workspace: Workspace, *, rebuild: bool = False, progress: catalogue.
         WorkspaceError: they cannot be written.
     """
     try:
-        if rebuild:
-            media.forget(workspace)
-        # Not under the lock: encoding takes seconds, and every file appears whole or not at all.
-        media.make_media(workspace, library.tracks(workspace), progress)
         with workspace.write_lock():
             setaside.remove_orphan_texts(workspace)
             if rebuild:
@@ -288,6 +284,22 @@ def publish(workspace: Workspace, *, rebuild: bool = False, progress: catalogue.
             f"The catalogue or the site cannot be written: {error}. The library's folders are sound. "
             "Mend this, then run again; `linernotes rebuild` makes both anew."
         ) from error
+
+
+def add_previews(
+    workspace: Workspace, settings: Settings, progress: catalogue.Progress | None = None, most: int | None = None
+) -> int:
+    """Make previews that are missing, show them on their pages, and return how many there were.
+
+    Apart from `publish`, and without the lock, for encoding an album takes minutes.
+
+    Raises:
+        WorkspaceError: they cannot be written.
+    """
+    made = media.make_previews(workspace, library.tracks(workspace), progress, settings, most)
+    if made:
+        publish(workspace)
+    return made
 
 
 def run_all(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from processor.config import Inbox, Settings, Workers
+from processor.config import Inbox, Settings, Site, Workers
 from processor.workspace import Workspace
 
 
@@ -21,4 +21,4 @@ def workspace(tmp_path: Path) -> Workspace:
 @pytest.fixture
 def settings() -> Settings:
     """Settings under which a file counts as complete at once, and one worker analyses."""
-    return Settings(inbox=Inbox(settle_s=0.0, patience_s=0.0), workers=Workers(count=1))
+    return Settings(inbox=Inbox(settle_s=0.0, patience_s=0.0), workers=Workers(count=1), site=Site(previews=False))

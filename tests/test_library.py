@@ -112,6 +112,7 @@ def test_tracks_come_oldest_day_first(workspace: Workspace) -> None:
         ("person.json", "source-person.json"),
         ("drops.jsonl", "source-drops.jsonl"),
         ("report.md", "source-report.md"),
+        ("report", "source-report"),
         ("Arrays.NPZ", "source-arrays.npz"),
         ("\u202egnp.wav", "gnp.wav"),
         ("曲.wav", "untitled.wav"),

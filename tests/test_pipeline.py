@@ -63,7 +63,8 @@ def test_a_drop_becomes_a_track(workspace: Workspace, settings: Settings) -> Non
     track = the_track(workspace)
     assert (event.event, event.name, event.track, event.reason) == ("stored", "Album/My Song.wav", track.id, None)
     assert {"claim", "decode", "loudness", "store"} <= event.seconds.keys()
-    assert names(track.folder) == ["drops.jsonl", "my-song.wav", "record.json"]
+    ours = ["arrays.npz", "drops.jsonl", "my-song.wav", "record.json", "report", "report.md"]
+    assert names(track.folder) == ours
     assert (track.folder / "my-song.wav").read_bytes() == content
     record = read(track.folder, result_types())
     assert (record.kind, record.name) == ("track", "My Song.wav")

@@ -34,6 +34,8 @@ from tests import signals
 # Two of the names begin alike.
 NAMES = ("Alpha Beat.wav", "Alpha Song.flac", "Brücke.wav")
 RATE = 16_000
+# Encoding takes workers and seconds; what wants previews asks for them.
+NO_PREVIEWS = {"LINERNOTES_SITE_PREVIEWS": "false"}
 
 
 class InlineEngine:
@@ -142,7 +144,9 @@ def command(
     ours = {name: value for name, value in os.environ.items() if not name.startswith("LINERNOTES_")}
     with (
         mock.patch.multiple(sys, stdout=out, stderr=err, stdin=io.TextIOWrapper(io.BytesIO(stdin))),
-        mock.patch.dict(os.environ, {**ours, "LINERNOTES_INBOX_SETTLE_S": "0", **(environment or {})}, clear=True),
+        mock.patch.dict(
+            os.environ, {**ours, "LINERNOTES_INBOX_SETTLE_S": "0", **NO_PREVIEWS, **(environment or {})}, clear=True
+        ),
         mock.patch("processor.engine.Engine", engine.Engine if workers else InlineEngine),
         pytest.raises(SystemExit) as ended,
     ):
@@ -162,7 +166,7 @@ def _written(stream: io.TextIOWrapper) -> str:
 def start(*arguments: str | Path, **settings: str) -> subprocess.Popen[str]:
     """Start `linernotes` as a process, in a group of its own, with settings such as `inbox_settle_s="0.2"`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LINERNOTES_")}
-    environment |= {f"LINERNOTES_{name.upper()}": value for name, value in settings.items()}
+    environment |= NO_PREVIEWS | {f"LINERNOTES_{name.upper()}": value for name, value in settings.items()}
     environment.pop("PYTHONUNBUFFERED", None)  # a person's shell does not have it
     return subprocess.Popen(
         [sys.executable, "-m", "processor.cli", *map(str, arguments)],

@@ -112,9 +112,21 @@ class Loudness:
         source="EBU Tech 3341, 2.2 (3 s)",
         help="One value a second; value i is of the 3 seconds that begin at second i. Gaps are below −70 LUFS.",
     )
+    momentary_lufs: NDArray[np.float64] = quantity(
+        "LUFS",
+        label="Momentary loudness over time",
+        source="EBU Tech 3341, 2.2 (0.4 s)",
+        help="One value a second: the loudest 0.4 seconds that begin in it. Gaps are below −70 LUFS.",
+    )
+    true_peaks_dbtp: NDArray[np.float64] = quantity(
+        "dBTP",
+        label="True peak over time",
+        source="ITU-R BS.1770-4, annex 2",
+        help="The highest level between the samples of each second. Gaps are silent.",
+    )
 
 
-@analyser(version=1)
+@analyser(version=2)
 def loudness(audio: Audio) -> Loudness:
     """Measure loudness after ITU-R BS.1770-4, EBU Tech 3341 and EBU Tech 3342.
 
@@ -128,15 +140,15 @@ def loudness(audio: Audio) -> Loudness:
 
 
 def _summarise(meter: Meter, duration_s: float) -> Loudness:
-    short_term = meter.window_powers(SHORT_TERM)
-    integrated = integrated_lufs(meter.window_powers(MOMENTARY)[::GATING_HOP])
+    short_term, momentary = meter.window_powers(SHORT_TERM), meter.window_powers(MOMENTARY)
+    integrated = integrated_lufs(momentary[::GATING_HOP])
     true_peaks = meter.true_peaks()
     true_peak = _db(true_peaks.max(initial=0.0))
     curve = _lufs_curve(short_term[::SUB_BLOCKS_PER_S])
     ratios = _peak_to_short_term(true_peaks, curve)
     return Loudness(
         integrated_lufs=integrated,
-        momentary_max_lufs=_lufs(meter.window_powers(MOMENTARY).max(initial=0.0)),
+        momentary_max_lufs=_lufs(momentary.max(initial=0.0)),
         short_term_max_lufs=_lufs(short_term.max(initial=0.0)),
         range_lu=range_lu(short_term[::GATING_HOP]),
         range_is_short=duration_s < RANGE_SHORT_S,
@@ -146,7 +158,24 @@ def _summarise(meter: Meter, duration_s: float) -> Loudness:
         psr_min_db=float(ratios.min()) if ratios.size else None,
         psr_median_db=float(np.median(ratios)) if ratios.size else None,
         short_term_lufs=curve,
+        momentary_lufs=_lufs_curve(_highest_of_each_second(momentary)),
+        true_peaks_dbtp=_db_curve(true_peaks),
     )
+
+
+def _highest_of_each_second(powers: Vector) -> Vector:
+    """The highest of the windows that begin in each second."""
+    missing = -powers.size % SUB_BLOCKS_PER_S
+    padded = np.concatenate([powers, np.zeros(missing)]).reshape(-1, SUB_BLOCKS_PER_S)
+    highest: Vector = padded.max(axis=1)
+    return highest
+
+
+def _db_curve(amplitudes: Vector) -> Vector:
+    """Level of each amplitude, NaN for silence."""
+    curve = np.full(amplitudes.shape, np.nan)
+    curve[amplitudes > 0] = 20 * np.log10(amplitudes[amplitudes > 0])
+    return curve
 
 
 def _lufs(power: float) -> float | None:

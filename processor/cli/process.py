@@ -78,7 +78,7 @@ def run(files: tuple[Path, ...], workers: int | None, home: str | None, as_json:
 def _run(workspace: Workspace, settings: Settings, files: Sequence[Path], as_json: bool) -> int:
     from processor import inbox
     from processor.engine import Engine
-    from processor.pipeline import Event, RunLog, publish, run_all
+    from processor.pipeline import Event, RunLog, add_previews, publish, run_all
 
     found = inbox.drops_from(files, workspace) if files else inbox.scan(workspace)
     drops, moving = (found.drops, []) if files else _settled(workspace, settings, found.drops)
@@ -105,6 +105,7 @@ def _run(workspace: Workspace, settings: Settings, files: Sequence[Path], as_jso
             run_all(workspace, settings, drops, engine, RunLog(workspace, "run"), tell_step)
         else:
             publish(workspace)
+    add_previews(workspace, settings, counting("Preview"))
     if not files:
         inbox.remove_empty_folders(workspace, older_than_s=0.0)
     if not as_json:
@@ -259,12 +260,13 @@ def _command_words() -> str:
 def rebuild(home: str | None, as_json: bool) -> int:
     """Make the catalogue and the site anew from the library's folders."""
     from processor import inbox
-    from processor.pipeline import publish
+    from processor.pipeline import add_previews, publish
 
-    workspace, _ = open_workspace(home)
+    workspace, settings = open_workspace(home)
     workspace.create()
     inbox.sweep(workspace)
     changes = publish(workspace, rebuild=True, progress=counting("Rebuilding"))
+    add_previews(workspace, settings, counting("Preview"))
     for problem in changes.problems:
         click.echo(f"left out  {problem}", err=True)
     count = len(changes.all_tracks) - len(changes.problems)
@@ -309,7 +311,7 @@ def refresh(dry_run: bool, workers: int | None, home: str | None, as_json: bool)
 def _refresh(workspace: Workspace, settings: Settings, stale: Sequence[Any]) -> list[str]:
     """Run it; return the ids of tracks that failed."""
     from processor.engine import Engine
-    from processor.pipeline import RunLog, publish
+    from processor.pipeline import RunLog, add_previews, publish
     from processor.pipeline import refresh as refresh_tracks
 
     if not stale:
@@ -324,6 +326,7 @@ def _refresh(workspace: Workspace, settings: Settings, stale: Sequence[Any]) -> 
                 click.echo(f"{one.track.id}: {event.reason}", err=True)
     log.close()
     publish(workspace)
+    add_previews(workspace, settings, counting("Preview"))
     return failed
 
 

@@ -312,7 +312,7 @@ def _find_missing(
     linked = 0
     for track in tracks:
         target = folder / f"{track.id}{PREVIEW}"
-        stamp = _stamp(track.folder, (ENCODER_VERSION, settings.limits, settings.workers))
+        stamp = _stamp(track.source or track.folder, (ENCODER_VERSION, settings.limits, settings.workers))
         if target.name in there or refused.get(track.id) == stamp:
             continue
         source = track.source

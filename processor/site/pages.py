@@ -20,10 +20,11 @@ from processor.quantities import columns
 from processor.site import media
 from processor.site.actions import Notice, action_pages
 from processor.site.index import Pages, index_pages
+from processor.site.markdown import write_report
 from processor.site.reference import reference_pages
 from processor.site.rendering import assets
 from processor.site.track import track_page
-from processor.workspace import Workspace
+from processor.workspace import Workspace, cannot_write
 
 STATE_NAME = "pages.json"
 PARALLEL_FROM = 1000  # below, starting processes costs more than they save
@@ -39,6 +40,7 @@ def publish(
 ) -> int:
     """Write every page whose input changed and remove those of tracks that are gone; return how many were written."""
     state = _State(workspace)
+    media.make_pictures(workspace, tracks)
     sounds = media.signatures(workspace.site)
     wanted = {f"tracks/{track.id}.html": track for track in tracks}
     inputs = {page: f"{track.signature} {sounds.get(track.id, '')}" for page, track in wanted.items()}
@@ -64,6 +66,7 @@ def publish(
 def forget(workspace: Workspace) -> None:
     """Make the next publish write every page."""
     (workspace.state / STATE_NAME).unlink(missing_ok=True)
+    media.forget(workspace)
 
 
 def _write_tracks(site: Path, stale: Mapping[str, Track]) -> Iterator[tuple[str, Track]]:
@@ -85,6 +88,10 @@ def _write_tracks(site: Path, stale: Mapping[str, Track]) -> Iterator[tuple[str,
 
 def _write_track(path: Path, track: Track) -> None:
     _write(path, track_page(track, path.parents[1]))
+    try:
+        write_report(track)
+    except OSError as error:
+        raise cannot_write(track.folder, error) from error
 
 
 def _write(path: Path, content: str) -> None:
@@ -144,9 +151,7 @@ def version() -> str:
     return digest.hexdigest()
 
 
-def _other_pages(
-    connection: duckdb.DuckDBPyConnection, failed: Sequence[Notice], ignored: Sequence[Notice]
-) -> Pages:
+def _other_pages(connection: duckdb.DuckDBPyConnection, failed: Sequence[Notice], ignored: Sequence[Notice]) -> Pages:
     """Page → (what its input is, how to make it), for all that is not a track."""
     pages = {
         **index_pages(connection, len(failed) + len(ignored)),

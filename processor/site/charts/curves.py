@@ -36,6 +36,7 @@ LEAST_WIDTH = 2.0
 LEAST_GAP = 2.0
 # More marks than this are too fine to be hit one by one; they are drawn as one shape.
 MAX_MARKS = 80
+MARK_HEIGHT = 8  # shared by the kinds of marks that a chart has
 KEPT = {"highest": "the highest", "lowest": "the lowest", "mean": "the mean"}
 
 
@@ -142,10 +143,11 @@ def curves_chart(title: str, curves: Sequence[Curve], axis: Axis, timeline: Time
         if scale.low <= level.value <= scale.high:
             parts.append(_level(level, scale))
             legend += [Key(level.style, level.text)] if level.text else []
-    for marks in axis.marks:
-        if marks.spans:
-            parts.append(_marks(marks, timeline))
-            legend.append(Key(marks.style, marks.label))
+    rows = [marks for marks in axis.marks if marks.spans]
+    for row, marks in enumerate(rows):
+        height = MARK_HEIGHT / len(rows)
+        parts.append(mark_spans(marks.spans, timeline, marks.style, (TOP - 10 + row * height, height)))
+        legend.append(Key(marks.style, marks.label))
     return Chart(
         title=f"{title} in {axis.unit}" if axis.unit else title,
         summary=_summary(title, shown, axis, timeline),
@@ -171,10 +173,6 @@ def _scale(lines: Sequence[Vector], axis: Axis) -> Scale:
 
 def _level(level: Level, scale: Scale) -> str:
     return f'<path class="{level.style}" d="M{LEFT} {scale.y(level.value):.1f}H{WIDTH - RIGHT}"/>'
-
-
-def _marks(marks: Marks, timeline: Timeline) -> str:
-    return mark_spans(marks.spans, timeline, marks.style, (TOP - 10, 8))
 
 
 def mark_spans(found: Sequence[tuple[float, float]], timeline: Timeline, style: str, place: tuple[float, float]) -> str:

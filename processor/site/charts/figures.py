@@ -34,10 +34,12 @@ from processor.site.charts.pictures import chroma_chart, spectrogram_chart
 
 # Short-term values and those by second are of the 3 seconds that begin at a second, so they stand at the middle.
 MIDDLE_S = 1.5
+HALF_S = 0.5
 MOST_TICKS = {"beat": 370, "downbeat": 250}  # more of them are a grey bar
 TICKS = (("beat", "Small ticks are beats"), ("downbeat", "Tall ticks are downbeats"))
 TEMPO_HEIGHT = 190
 STREAMING_LUFS = -14.0  # what Spotify, YouTube and others turn tracks to
+SAFE_DBTP = -1.0  # what services ask for: lossy coders overshoot
 LOUD_SHARE = 100.0
 SMALL = 150
 PRODUCTION = ("warmth", "density", "width", "decay_s", "saturation_db")
@@ -78,17 +80,25 @@ class Figures:
         return self._spans("stereo", self.timeline.duration_s, "negative_intervals_s")
 
     def loudness(self) -> Chart | None:
-        """Short-term loudness with the integrated loudness across and clipping marked."""
+        """Short-term and momentary loudness, the integrated loudness across; clipping and high true peaks marked."""
         found = self.results["loudness"]
         levels = []
         if found.integrated_lufs is not None:
             text = f"Integrated {plain_text(found.integrated_lufs)} LUFS"
             levels = [Level(found.integrated_lufs, text, must_show=True)]
         levels.append(Level(STREAMING_LUFS, "−14 LUFS, which most streaming services aim at", "target"))
-        marks = [Marks("Clipped", self.clipped())]
-        line = Curve("Short-term, 3 s", curve(found.short_term_lufs), MIDDLE_S)
+        high = np.flatnonzero(curve(found.true_peaks_dbtp) > SAFE_DBTP)
+        over = [(float(second), min(float(second) + 1, self.timeline.duration_s)) for second in high]
+        marks = [
+            Marks("Clipped", self.clipped()),
+            Marks(f"True peak over {plain_text(SAFE_DBTP, 0)} dBTP", over, "over"),
+        ]
+        lines = [
+            Curve("Short-term, 3 s", curve(found.short_term_lufs), MIDDLE_S),
+            Curve("Momentary, 0.4 s, highest a second", curve(found.momentary_lufs), HALF_S, style="faint"),
+        ]
         return curves_chart(
-            "Loudness over time", [line], Axis("LUFS", levels=levels, marks=marks, least_span=6.0), self.timeline
+            "Loudness over time", lines, Axis("LUFS", levels=levels, marks=marks, least_span=6.0), self.timeline
         )
 
     def clipping(self) -> Chart | None:
