@@ -87,8 +87,8 @@ def write_report(track: Track) -> bool:
     wanted = {folder / name: made.pictures.get(name) for name in NAMES} if has_room else {}
     wanted[track.folder / REPORT_NAME] = made.text.encode()
     changed = {path: content for path, content in wanted.items() if content != _content(path)}
-    if changed and folder.is_dir():
-        remove_leftovers(folder)
+    remove_leftovers(track.folder)
+    remove_leftovers(folder)
     for path, content in changed.items():
         if content is None:
             path.unlink()
