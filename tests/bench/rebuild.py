@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from processor import record
+from processor import library, record
 from processor.analysis import result_types
 from processor.library import Arrival
 from processor.pipeline import publish
@@ -58,6 +58,11 @@ def main(count: int) -> None:
             start = time.perf_counter()
             publish(workspace, rebuild=rebuild)
             print(f"{name:<24}{time.perf_counter() - start:8.2f} s")
+        chosen = library.tracks(workspace)[count // 2]
+        library.write_person(chosen, {"title": "Another"})
+        start = time.perf_counter()
+        publish(workspace)
+        print(f"{'publish, one changed':<24}{time.perf_counter() - start:8.2f} s")
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ def test_memory_is_measured_in_a_process_of_its_own(short: Path) -> None:
 def test_memory_of_this_process_follows_what_is_taken() -> None:
     before = memory.now_mib()
     taken = bytearray(b"x") * (64 * memory.MIB)
-    assert memory.now_mib() - before == pytest.approx(64, abs=16)
+    assert memory.now_mib() - before == pytest.approx(64, abs=40)
     assert memory.peak_mib() >= memory.now_mib() - 1
     del taken
 
