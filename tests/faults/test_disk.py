@@ -182,7 +182,10 @@ def test_a_library_that_is_read_only(workspace: Workspace, settings: Settings) -
 
 def test_a_site_that_is_read_only_stops_no_storing(workspace: Workspace, settings: Settings) -> None:
     expected = filled(workspace)
-    with read_only(workspace.site), pytest.raises(WorkspaceError, match=r"site/media cannot be written: Read-only file system"):
+    with (
+        read_only(workspace.site),
+        pytest.raises(WorkspaceError, match=r"site/media cannot be written: Read-only file system"),
+    ):
         run_and_publish(workspace, settings)
     assert arrived(workspace) == expected
     publish(workspace)
