@@ -176,7 +176,9 @@
 
   const address = (name, value) => `index.html#${name}=${encodeURIComponent(value)}`;
 
-  function clock(seconds) {
+  // A length; below a second, where a clock would show 0:00, in seconds.
+  function lengthText(seconds) {
+    if (seconds > 0 && seconds < 1) return `${Number(seconds.toPrecision(2))}\u00a0s`;
     const two = (value) => String(value).padStart(2, "0");
     const minutes = Math.floor(seconds / 60);
     const end = two(seconds % 60);
@@ -200,7 +202,7 @@
     measured(part.peak, track.peak, "dBTP");
     part.key.append(keyLabel(track));
     if (track.keyDoubtful && track.key) part.key.append(doubt());
-    part.length.append(track.length === null ? element("span", "none", "—") : clock(track.length));
+    part.length.append(track.length === null ? element("span", "none", "—") : lengthText(track.length));
     if (track.rating !== null) part.rating.append(stars(track.rating));
     part.added.textContent = track.added;
     part.added.dateTime = track.added;

@@ -169,6 +169,8 @@ def test_what_is_only_measured_cannot_be_set(field: str) -> None:
         ("beats.tempo_bpm=174", 174.0),
         ("beats.tempo_bpm=87.5", 87.5),
         ("beats.tempo_bpm=20", 20.0),
+        ("beats.tempo_bpm=400", 400.0),
+        ("beats.metre=1", 1),
         ("beats.swing=true", True),
         ("beats.metre=3", 3),
         ("beats.feel=true", "true"),
@@ -199,6 +201,8 @@ def test_a_word_about_an_analyser_s_field_has_its_type(word: str, value: object)
         "beats.tempo_bpm=19.9",
         "beats.tempo_bpm=401",
         "beats.tempo_bpm=[174]",
+        'beats.tempo_bpm={"array": "beats.tempo_bpm"}',
+        "beats.offsets_s={}",
         "beats.tempo_bpm=" + "[" * 100_000,
         "beats.swing=1",
         "beats.swing=yes",
@@ -243,3 +247,25 @@ def test_an_analyser_that_does_not_listen_cannot_be_talked_to(monkeypatch: pytes
     monkeypatch.setattr(person, "all_analysers", lambda: {"beats": deaf})
     with pytest.raises(WrongUsage, match="no matter of opinion"):
         person.merge({}, ["beats.tempo_bpm=100"])
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("beats.tempo_bpm=30", 30.0),
+        ("beats.tempo_bpm=300", 300.0),
+        ("beats.metre=1", 1),
+        ("beats.metre=16", 16),
+        ("beats.tempo_bpm=29.9", None),
+        ("beats.tempo_bpm=300.1", None),
+        ("beats.metre=0", None),
+        ("beats.metre=17", None),
+        ("beats.metre=3.5", None),
+    ],
+)
+def test_the_tempo_and_the_metre_that_can_be_said(word: str, value: float | None) -> None:
+    if value is None:
+        with pytest.raises(WrongUsage):
+            person.merge({}, [word])
+    else:
+        assert person.merge({}, [word]) == {word.partition("=")[0]: value}

@@ -653,6 +653,21 @@ def test_publishing_removes_texts_of_files_that_were_taken_back(workspace: Works
     assert "a.txt" not in (workspace.site / "attention.html").read_text()
 
 
+def test_pages_are_made_again_where_there_are_new_previews(
+    workspace: Workspace, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+    published: list[Workspace] = []
+    made = [3, 0]
+    monkeypatch.setattr(pipeline.media, "make_previews", lambda *given: asked.append(given) or made.pop(0))
+    monkeypatch.setattr(pipeline, "publish", published.append)
+    assert pipeline.add_previews(workspace, settings, None, 4) == 3
+    assert published == [workspace]
+    assert pipeline.add_previews(workspace, settings) == 0
+    assert published == [workspace]
+    assert asked == [(workspace, [], None, settings, 4), (workspace, [], None, settings, None)]
+
+
 def test_rebuild_makes_the_same_again(workspace: Workspace, settings: Settings) -> None:
     for name in ("a.wav", "b.wav"):
         tone(workspace.inbox / name, 100 + ord(name[0]))
@@ -856,3 +871,18 @@ def test_a_refresh_that_cannot_write_is_an_error_of_the_workspace(
         list(refresh(workspace, settings, stale, engine))
     assert (the_track(workspace).folder / RECORD_NAME).read_bytes() == before
     assert leftovers(workspace) == []
+
+
+def test_pages_follow_when_previews_are_switched_off(workspace: Workspace, settings: Settings) -> None:
+    tone(workspace.inbox / "song.wav")
+    run(workspace, settings)
+    track = the_track(workspace)
+    page = workspace.site / "tracks" / f"{track.id}.html"
+    preview = workspace.site / "media" / f"{track.id}.mp3"
+    preview.parent.mkdir(parents=True)
+    preview.write_bytes(b"an MP3")
+    publish(workspace)
+    assert "<audio" in page.read_text()
+    assert pipeline.add_previews(workspace, settings) == 1  # the fixture's settings have none
+    assert not preview.exists()
+    assert "<audio" not in page.read_text()

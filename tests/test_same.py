@@ -124,3 +124,10 @@ def test_a_loop_that_repeats_does_not_match_another() -> None:
     assert list(index.find(loop(1))) == [0]
     assert list(index.find(loop(2))) == [1]
     assert index.find(loop(3)) == {}
+
+
+def test_a_few_triples_in_common_are_no_twin() -> None:
+    """They make a candidate, which is laid on the other and found to be something else."""
+    whole, little = invented(1), Index([invented(1, keep=0.3)])
+    assert little._candidates(whole) == [0]
+    assert little.find(whole) == {}

@@ -20,6 +20,8 @@ HIGHEST_HZ = 10_500.0
 # loud ones, noise floors do not, and the level at which a track was mastered changes nothing (Böck and Widmer 2013
 # use the same curve on samples of unknown level).
 COMPRESSION = 10.0
+# What is fainter is silence: its numbers are too small to divide by in single precision.
+QUIETEST = 1e-36
 _CHUNK = 2048  # frames transformed at once: 8 MB, so that the work stays in the cache
 
 
@@ -48,9 +50,11 @@ def mel(mono: Mono) -> Mel:
     filters, centres_hz = filter_bank(mono.sample_rate)
     magnitudes = _magnitudes(mono.samples, filters)
     mean = float(magnitudes.mean()) if magnitudes.size else 0.0
-    if mean > 0:
+    if mean > QUIETEST:
         magnitudes *= np.float32(COMPRESSION / mean)
         np.log1p(magnitudes, out=magnitudes)
+    else:
+        magnitudes[:] = 0
     return Mel(magnitudes, mono.sample_rate / HOP_LENGTH, centres_hz)
 
 

@@ -225,7 +225,7 @@ def _shape(power: Vector, bin_hz: float) -> dict[str, float]:
         "centroid_hz": float(hz @ amplitude / amplitude.sum()),
         "rolloff_85_hz": rolloff[0],
         "rolloff_95_hz": rolloff[1],
-        "flatness": float(np.exp(np.log(np.maximum(part, 1e-300)).mean()) / part.mean()),
+        "flatness": min(1.0, float(np.exp(np.log(np.maximum(part, 1e-300)).mean()) / part.mean())),
     }
 
 

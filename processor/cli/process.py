@@ -308,15 +308,15 @@ def refresh(dry_run: bool, workers: int | None, home: str | None, as_json: bool)
     return NOTHING_DONE if len(failed) == len(stale) and stale else SET_ASIDE
 
 
-def _refresh(workspace: Workspace, settings: Settings, stale: Sequence[Any]) -> list[str]:
-    """Run it; return the ids of tracks that failed."""
+def _refresh(workspace: Workspace, settings: Settings, stale: Sequence[Any], command: str = "refresh") -> list[str]:
+    """Run it, in the log under the name of the command; return the ids of tracks that failed."""
     from processor.engine import Engine
     from processor.pipeline import RunLog, add_previews, publish
     from processor.pipeline import refresh as refresh_tracks
 
     if not stale:
         return []
-    failed, log = [], RunLog(workspace, "refresh")
+    failed, log = [], RunLog(workspace, command)
     with Engine(settings) as engine, progress_bar("Refreshing", len(stale)) as step:
         for one, event in refresh_tracks(workspace, settings, stale, engine):
             log.write(event)
@@ -357,8 +357,9 @@ def set_words(track: str, words: tuple[str, ...], home: str | None, as_json: boo
         said = person.merge(library.read_person(chosen), words)
         library.write_person(chosen, said)
     stale, _ = stale_tracks(workspace, settings, chosen)
-    failed = _refresh(workspace, settings, stale)
-    publish(workspace)
+    failed = _refresh(workspace, settings, stale, "set")
+    if not stale:
+        publish(workspace)
     if as_json:
         print_json({"track": chosen.id, "person": said})
     else:

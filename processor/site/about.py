@@ -10,8 +10,8 @@ from typing import Any
 from processor.analysis import result_types
 from processor.quantities import Column, columns
 from processor.record import JSON, Record
-from processor.site.charts import clock
-from processor.site.rendering import text_of
+from processor.site.charts import clock, length_text
+from processor.site.rendering import NOTHING, text_of
 
 # Below this a reading is shown with the next best one beside it.
 SURE = 0.7
@@ -119,7 +119,7 @@ def facts(results: Mapping[str, Any], said: Mapping[str, JSON]) -> list[Fact]:
     if stereo is not None:
         listed.append(_fact("Width", "stereo.width", stereo))
     if source is not None:
-        listed.insert(0, Fact("Length", "source.duration_s", clock(source.duration_s), is_big=True))
+        listed.insert(0, Fact("Length", "source.duration_s", length_text(source.duration_s), is_big=True))
     return listed
 
 
@@ -158,6 +158,8 @@ def _fact(label: str, field: str, result: Any, hint: str = "", **marks: bool) ->
     column = _declared(field)
     value = getattr(result, column.name)
     text = text_of(value, min(column.quantity.digits, 1))
+    # A person's word for what cannot be computed has no effect: there is no tempo in silence.
+    marks["is_said"] = marks.get("is_said", False) and text != NOTHING
     return Fact(label, field, text, column.quantity.unit, hint, **marks)
 
 

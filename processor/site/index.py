@@ -15,7 +15,7 @@ import duckdb
 
 from processor.analysis.key import KEYS, camelot
 from processor.site.activity import calendar
-from processor.site.charts import clock
+from processor.site.charts import length_text
 from processor.site.rendering import render, text_of
 
 TRACKS_A_PAGE = 100
@@ -153,7 +153,7 @@ def _page(facts: dict[str, Any]) -> str:
         wheel=WHEEL,
         quoted=_quoted,
         text_of=text_of,
-        clock=clock,
+        length_text=length_text,
         data_name=DATA_NAME,
     )
 
@@ -197,7 +197,7 @@ def _data(rows: Sequence[Row]) -> str:
             _tenths(row.tempo_bpm),
             _tenths(row.integrated_lufs),
             _tenths(row.true_peak_dbtp),
-            None if row.duration_s is None else round(row.duration_s),
+            _length(row.duration_s),
             row.rating,
             (row.added - date(1970, 1, 1)).days,
             row.is_partial | row.is_clipped << 1 | row.is_tempo_doubtful << 2 | row.is_key_doubtful << 3,
@@ -211,6 +211,13 @@ def _data(rows: Sequence[Row]) -> str:
 
 # Two characters that JSON allows in text and older scripts take for the end of a line.
 _LINE_ENDS = {0x2028: "\\u2028", 0x2029: "\\u2029"}
+
+
+def _length(seconds: float | None) -> float | None:
+    """Whole seconds, and hundredths below one, where there would be nothing left."""
+    if seconds is None:
+        return None
+    return round(seconds) if seconds >= 1 else round(seconds, 2)
 
 
 def _tenths(value: float | None) -> int | None:

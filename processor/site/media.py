@@ -141,7 +141,7 @@ def make_previews(
     settings: Settings | None = None,
     most: int | None = None,
 ) -> int:
-    """Make missing previews, those of the newest tracks first; return how many files were made.
+    """Make missing previews, those of the newest tracks first; return how many files were made, or removed.
 
     Encoding takes seconds a track, in worker processes. Nobody has to hold the workspace's lock meanwhile, nor should:
     every file appears whole or not at all.
@@ -159,8 +159,7 @@ def make_previews(
     settings = settings or load_settings(workspace.home)
     with _writing(workspace) as folder, _stamps(workspace.state / REFUSED_NAME) as refused:
         if not settings.site.previews:
-            _remove(folder, set(), (PREVIEW,))
-            return 0
+            return _remove(folder, set(), (PREVIEW,))
         jobs, linked = _find_missing(folder, tracks[::-1], refused, settings)
         return linked + _encode_all(jobs[:most], refused, settings, progress)
 
@@ -213,12 +212,15 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _remove(folder: Path, kept: set[str], kinds: Sequence[str] = (PREVIEW, SPECTROGRAM, CHROMA)) -> None:
-    """Remove files of ours, of these kinds, whose track is not among `kept`; other people's files stay."""
+def _remove(folder: Path, kept: set[str], kinds: Sequence[str] = (PREVIEW, SPECTROGRAM, CHROMA)) -> int:
+    """Remove files of ours, of these kinds, whose track is not among `kept`; return how many. Others' files stay."""
+    removed = 0
     for name in _names(folder):
         found = _OURS.fullmatch(name)
         if found and found[1] not in kept and found[2] in kinds:
             (folder / name).unlink(missing_ok=True)
+            removed += 1
+    return removed
 
 
 # Pictures

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from processor.analysis.waveform import HIGH_HZ, LOW_HZ, OUTLINE, SHARE
 from processor.record import Record
-from processor.site.charts import clock
+from processor.site.charts import clock, length_text
 
 if TYPE_CHECKING:
     from processor.site.media import Media
@@ -184,7 +184,7 @@ def _steps(times_s: Vector) -> str:
 def _summary(wave: Any, duration_s: float) -> str:
     peak = getattr(wave, "waveform_peak_dbfs", None)
     level = "silence" if peak is None else f"highest sample {peak:.1f} dBFS".replace("-", "−")
-    return f"Waveform of {clock(duration_s)}, {level}; coloured from bass to treble."
+    return f"Waveform of {length_text(duration_s)}, {level}; coloured from bass to treble."
 
 
 def _blocks(sections: Any, duration_s: float) -> tuple[Block, ...]:
@@ -198,7 +198,7 @@ def _blocks(sections: Any, duration_s: float) -> tuple[Block, ...]:
     blocks = []
     for number, ((start, end), label, role) in enumerate(zip(intervals.tolist(), labels, roles, strict=True), 1):
         role = "" if role in ("section", label) else role
-        words = f"{number}. {label}{f' {role}' if role else ''}, {clock(start)} to {clock(end)}"
+        words = f"{number}. {label}{f' {role}' if role else ''}, {clock(start)} to {length_text(end)}"
         at, share = (round(100 * s / duration_s, 2) for s in (start, end - start))
         shown = label if share > len(label) * LETTER_SHARE else ""
         role = role if share > (len(label) + len(role) + 3) * LETTER_SHARE else ""

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from processor.files import templates_folder
 from processor.quantities import Column
-from processor.site.charts import clock, time_chart
+from processor.site.charts import clock, length_text, time_chart
 
 NOTHING = "—"
 
@@ -49,6 +49,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["clock"] = clock
+    made.filters["length_text"] = length_text
     made.globals["time_chart"] = time_chart
     made.globals["assets"] = assets()
     return made

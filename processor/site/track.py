@@ -24,7 +24,7 @@ from processor.site.charts import Figures, clock, time_text
 from processor.site.charts.bands import SIX_NAMES
 from processor.site.media import Pictures, media_of, pictures_of
 from processor.site.player import player_context
-from processor.site.rendering import render, shown_as, text_of
+from processor.site.rendering import NOTHING, render, shown_as, text_of
 
 _CUT = "\x00"  # stands for a value in a table that is cut up; printable() lets none through
 # A cell of a table shows so many values of a long list; the rest folds out, and what nobody reads stays in the record.
@@ -41,6 +41,11 @@ class Section:
     values: list[str | Markup]
     result: Any
     failure: record.Failure | None
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether its few numbers are of the machinery: what it found is drawn elsewhere, or compared."""
+        return self.name in _ASIDE
 
 
 def track_page(track: Track, site: Path | None = None) -> str:
@@ -173,10 +178,8 @@ def _about(found: record.Record, said: Mapping[str, JSON]) -> list[About]:
 
 # What a person asks first; analysers that are not named follow by name.
 _FIRST = ("loudness", "beats", "key", "chords", "sections", "spectrum", "stereo", "transients", "production", "levels")
-_ORDER = {
-    name: number
-    for number, name in enumerate((*_FIRST, "metadata", "source", "fingerprint", "waveform", "spectrogram"))
-}
+_ASIDE = ("fingerprint", "waveform", "spectrogram")
+_ORDER = {name: number for number, name in enumerate((*_FIRST, "metadata", "source", *_ASIDE))}
 
 
 def _section(name: str, found: record.Record) -> Section | None:
@@ -185,9 +188,7 @@ def _section(name: str, found: record.Record) -> Section | None:
     if result is None and failure is None:
         return None
     shown = () if result is None else _shown_columns(name)
-    return Section(
-        name, _own_template(name), [_cell(getattr(result, c.name), c.quantity.digits) for c in shown], result, failure
-    )
+    return Section(name, _own_template(name), [_cell(getattr(result, c.name), c) for c in shown], result, failure)
 
 
 @cache
@@ -196,15 +197,27 @@ def _shown_columns(analyser: str) -> tuple[Column, ...]:
     return tuple(column for column in columns(result_types()[analyser]) if not column.is_curve)
 
 
-def _cell(value: Any, digits: int) -> str | Markup:
-    """A value as a table's cell; of a long list the beginning, with the rest folded away."""
+def _cell(value: Any, column: Column) -> str | Markup:
+    """A value with its unit as a table's cell; of a long list the beginning, with the rest folded away."""
+    digits, unit = column.quantity.digits, _unit(column.quantity.unit)
     if not isinstance(value, tuple) or len(value) <= CELL_VALUES:
-        return text_of(value, digits)
+        text = text_of(value, digits)
+        return text if _is_nothing(text) else escape(text) + unit
     short = escape(text_of(value[:CELL_VALUES], digits))
     rest = escape(text_of(value[:FOLDED_VALUES], digits)) + ("" if len(value) <= FOLDED_VALUES else " / …")
     return Markup(  # noqa: S704 - both are escaped
-        f'<details class="list"><summary>{short} / … ({len(value)})</summary>{rest}</details>'
+        f'<details class="list"><summary>{short} / … ({len(value)}){unit}</summary>{rest}</details>'
     )
+
+
+def _is_nothing(text: str) -> bool:
+    """Whether a cell has nothing but dashes, one or a list of them."""
+    return not set(text) - {NOTHING, "/", " "}
+
+
+@cache
+def _unit(unit: str) -> Markup:
+    return Markup('&nbsp;<span class="unit">{}</span>').format(unit) if unit else Markup()
 
 
 @cache
@@ -218,7 +231,11 @@ def _table(section: Section) -> Markup:
     """An analyser's numbers, explained. All but the values is the same on every page, so it is made once."""
     values = [escape(text) for text in section.values]
     parts = zip_longest(_table_parts(section.name), values, fillvalue="")
-    return Markup("".join([part for pair in parts for part in pair]))  # noqa: S704 - every part is escaped
+    table = "".join([part for pair in parts for part in pair])
+    if section.is_aside or all(map(_is_nothing, section.values)):
+        told = "Numbers" if section.is_aside else "No number here could be measured"
+        table = f"<details><summary>{told}</summary>{table}</details>"
+    return Markup(table)  # noqa: S704 - every part is escaped
 
 
 @cache

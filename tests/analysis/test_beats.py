@@ -6,20 +6,23 @@ import functools
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from processor.analysis import _metre, _pulse
 from processor.analysis.beats import (
     PUBLISHED,
+    WEIGHTS,
     Beats,
+    Candidate,
     beats,
     candidates,
     local_tempo,
     probabilities,
 )
-from processor.analysis.chroma import chroma
+from processor.analysis.chroma import Chroma, chroma
 from processor.analysis.mel import mel
 from processor.analysis.mono import SAMPLE_RATE_HZ, Mono
-from processor.analysis.onsets import Onsets, onsets
+from processor.analysis.onsets import KICK, SNARE, Onsets, onsets
 from processor.graph import Known
 from tests import signals
 from tests.signals import Samples
@@ -235,6 +238,171 @@ class TestBars:
         assert scores[2, 1] > 0 > scores[4, 0]
 
 
+def sketched(
+    strengths: dict[int, float], kicks: tuple[int, ...] = (), chords: tuple[int, ...] = (), count: int = 32
+) -> tuple[np.ndarray, Onsets, Chroma]:
+    """Beats each half second, with what is heard there: strengths by beat, kicks by frame and chord changes by beat."""
+    frames = 50 * count
+    envelope, registers = np.zeros(frames, np.float32), np.zeros((5, frames), np.float32)
+    for beat, strength in strengths.items():
+        envelope[50 * beat] = strength
+    registers[KICK, list(kicks)] = 1.0
+    values = np.zeros((5 * count, 12), np.float32)
+    roots = np.cumsum(np.isin(np.arange(count), chords)) * 5 % 12
+    values[np.arange(5 * count), np.repeat(roots, 5)] = 1.0
+    times_s = (np.arange(5 * count) + 0.5) / 10
+    pitches = Chroma(values, values, 10.0, times_s, None, 0.0, np.ones(5 * count, np.float32), count / 2)
+    return np.arange(count) * 0.5, Onsets(envelope, registers, 100.0), pitches
+
+
+class TestCues:
+    """Each of the three that tell where a bar begins, alone."""
+
+    ALL = dict.fromkeys(range(32), 1.0)
+
+    def first(self, *sketch: object) -> tuple[int, int]:
+        found = _metre.bars(*sketch)  # type: ignore[arg-type]
+        assert found is not None
+        return found.metre, found.first
+
+    def test_a_kick(self) -> None:
+        assert self.first(*sketched(self.ALL, kicks=tuple(range(100, 1600, 200)))) == (4, 2)
+
+    def test_a_kick_counts_up_to_30_ms_before_and_after_a_beat(self) -> None:
+        for off in (-3, 3):
+            assert self.first(*sketched(self.ALL, kicks=tuple(range(100 + off, 1600, 200)))) == (4, 2)
+        for off in (-4, 4):
+            assert self.first(*sketched(self.ALL, kicks=tuple(range(100 + off, 1600, 200)))) == (4, 0)
+
+    def test_a_chord(self) -> None:
+        assert self.first(*sketched(self.ALL, chords=tuple(range(2, 32, 4)))) == (4, 2)
+        assert self.first(*sketched(self.ALL, chords=tuple(range(3, 192, 3)), count=192)) == (3, 0)
+
+    def test_the_beginning_which_is_no_faint_noise(self) -> None:
+        assert self.first(*sketched({beat: 1.0 if beat >= 3 else 0.2 for beat in range(32)})) == (4, 3)
+
+    def test_without_any_the_commonest_metre_is_as_likely_as_it_is_common(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(_metre, "WEIGHTS", np.zeros(3))
+        found = _metre.bars(*sketched(self.ALL))
+        assert found is not None
+        assert found.metre_confidence == pytest.approx(_metre.COMMON[4])
+        assert found.confidence == pytest.approx(_metre.COMMON[4] / 4)
+
+    def test_two_bars_are_needed(self) -> None:
+        assert _metre.bars(*sketched({}, count=7), 4) is None
+        assert _metre.bars(*sketched({}, count=8), 4) is not None
+
+    def test_contrast_is_in_standard_errors(self) -> None:
+        evidence = np.zeros((1, 40))
+        evidence[0, ::4] = 1.0
+        assert _metre.contrast(evidence, 4, 0) == pytest.approx(0.25 * np.sqrt(10 * 30 / 40))
+        assert _metre.contrast(evidence, 1, 0) == 0
+        assert _metre.contrast(evidence, 50, 45) == 0
+
+    def test_evidence_is_scaled_alike(self) -> None:
+        sketch = sketched(self.ALL, kicks=tuple(range(100, 1600, 200)), chords=tuple(range(2, 32, 4)))
+        evidence = _metre.downbeat_evidence(*sketch)
+        assert evidence.mean(axis=1) == pytest.approx(0)
+        assert evidence.std(axis=1) == pytest.approx(1)
+        assert list(np.flatnonzero(evidence[1] > 0)) == list(range(2, 32, 4))
+
+    def test_means_between_beats(self) -> None:
+        values = np.arange(40, dtype=np.float32)[:, None]
+        assert _metre.between_beats(values, np.array([0.0, 1.0, 3.0]), 10.0)[:, 0] == pytest.approx([4.5, 19.5, 34.5])
+        assert _metre.between_beats(values, np.array([1.0]), 10.0) == pytest.approx(14.5)
+
+
+class TestEvidence:
+    """What decides between a tempo and its relatives, on a curve with a hit of each strength at its place."""
+
+    @staticmethod
+    def curve(period: int, strengths: tuple[float, ...], frames: int = 3000) -> NDArray[np.float32]:
+        found = np.zeros(frames, np.float32)
+        for number, strength in enumerate(strengths):
+            found[number * period :: len(strengths) * period] = strength
+        return found
+
+    def heard(self, envelope: NDArray[np.float32], snare: NDArray[np.float32] | None = None) -> Onsets:
+        registers = np.zeros((5, envelope.size), np.float32)
+        registers[SNARE] = 0 if snare is None else snare
+        return Onsets(envelope, registers, 100.0)
+
+    def best(self, onset: Onsets) -> Candidate:
+        return max(candidates(onset), key=lambda one: float(one.evidence @ WEIGHTS))
+
+    def test_equal_hits_are_felt_near_120(self) -> None:
+        for period, tempo_bpm in ((50, 120.0), (25, 120.0), (110, 109.1)):
+            found = self.best(self.heard(self.curve(period, (1.0,))))
+            assert found.tempo_bpm == pytest.approx(tempo_bpm, rel=0.02), period
+
+    def test_the_snare_is_on_the_beat(self) -> None:
+        for shift in (0, 25):
+            onset = self.heard(self.curve(25, (1.0, 1.0)), np.roll(self.curve(50, (1.0,)), shift))
+            assert np.mod(self.best(onset).beats, 50) == pytest.approx(shift, abs=2), shift
+
+    def test_evidence_is_as_written(self) -> None:
+        curve = self.curve(50, (1.0,))
+        found = [one for one in candidates(self.heard(curve)) if abs(one.tempo_bpm / 120 - 1) < 0.01]
+        on, off = found[0].evidence, found[1].evidence
+        assert on[:2] == pytest.approx(0, abs=0.02)
+        salience = _pulse.salience(_pulse.autocorrelation(curve, 100.0), found[0].tempo_bpm, 100.0)
+        assert on[2] == off[2] == pytest.approx(float(salience))
+        assert (on[3], off[3]) == (0, 1)
+        # Five frames around a beat hold one hit in the 50 of a period: ten means.
+        assert on[4] == pytest.approx(np.log(0.3 / 10.3), abs=0.02)
+        assert off[4] == pytest.approx(np.log(10.3 / 0.3), abs=0.1)
+        assert on[5] == pytest.approx(np.log(0.3))
+
+    def test_octaves_are_counted_from_120(self) -> None:
+        for one in candidates(self.heard(self.curve(50, (1.0,)))):
+            octaves = np.log2(one.tempo_bpm / 120)
+            assert one.evidence[:2] == pytest.approx([octaves, octaves**2])
+
+    def test_relatives_are_candidates(self) -> None:
+        found = {one.tempo_bpm for one in candidates(self.heard(self.curve(50, (1.0,))))}
+        for tempo_bpm in (60, 80, 90, 120, 160, 180, 240):
+            assert any(abs(one / tempo_bpm - 1) < 0.03 for one in found), tempo_bpm
+
+    def test_no_two_candidates_are_one_tempo_and_the_weights_fall(self) -> None:
+        for steps in (ROCK, HOUSE):
+            found = of(pattern(steps, 128))
+            logs = np.sort(np.log(found.candidates))
+            assert (np.diff(logs) >= 0.03).all()
+            assert list(found.candidate_weights[1:]) == sorted(found.candidate_weights[1:], reverse=True)
+
+    def test_confidence_is_that_of_all_candidates_of_one_tempo(self) -> None:
+        onset = heard(pattern(ROCK, 100))
+        listed = candidates(onset)
+        chances = probabilities(1.3 * np.array([one.evidence for one in listed]) @ WEIGHTS)
+        tempo_bpm = listed[int(chances.argmax())].tempo_bpm
+        alike = [abs(np.log(one.tempo_bpm / tempo_bpm)) < 0.035 for one in listed]
+        assert of(pattern(ROCK, 100)).confidence == pytest.approx(chances[alike].sum())
+
+    def test_four_beats_are_enough_and_three_are_none(self) -> None:
+        assert candidates(self.heard(self.curve(50, (1.0,), frames=150)), 120.0) == []
+        found = candidates(self.heard(self.curve(50, (1.0,), frames=190)), 120.0)
+        assert [one.pulse.frames.size for one in found] == [4, 4]
+
+
+def test_a_beat_s_local_tempo_is_of_the_eight_intervals_around_it() -> None:
+    beats_s = np.concatenate([np.arange(20) * 0.5, 9.5 + 0.6 * np.arange(1, 21)])
+    # Beat 19 is the last before the change: half of the eight intervals around it are of either kind.
+    assert local_tempo(beats_s)[[15, 17, 19, 21, 23]] == pytest.approx(
+        [60 * 8 / (0.5 * (8 - slow) + 0.6 * slow) for slow in (0, 2, 4, 6, 8)]
+    )
+
+
+def test_beats_within_two_percent_are_stable() -> None:
+    for change, is_stable in ((1.015, True), (1.04, False)):
+        period_s = np.repeat([0.5, 0.5 / change], 24)
+        times_s = np.concatenate([[0.0], np.cumsum(period_s)])
+        found = of(played(times_s, ["k" if n % 2 == 0 else "s" for n in range(times_s.size)], times_s[-1] + 0.3))
+        assert found.stability is not None
+        assert (found.stability > 0.9) == is_stable, change
+
+
 class TestPulse:
     def test_autocorrelation_peaks_at_the_period(self) -> None:
         curve = np.zeros(6000, np.float32)
@@ -255,6 +423,41 @@ class TestPulse:
         flat = np.ones(700)
         assert _pulse.salience(flat, 120.0, 100.0) == pytest.approx(sum(_pulse.COMB))
         assert _pulse.salience(flat, 20.0, 100.0) == pytest.approx(_pulse.COMB[0] + _pulse.COMB[1])
+
+    def test_salience_counts_each_period_by_its_weight(self) -> None:
+        for beats_on, weight in enumerate((1.0, 1.0, 0.5, 1.0), start=1):
+            correlation = np.zeros(700)
+            correlation[50 * beats_on] = 1.0
+            assert _pulse.salience(correlation, 120.0, 100.0) == pytest.approx(weight), beats_on
+
+    def test_autocorrelation_is_of_fourteen_seconds_at_a_time(self) -> None:
+        curve = np.zeros(6000, np.float32)
+        curve[:3000:50], curve[3000::60] = 1.0, 1.0
+        found = _pulse.autocorrelation(curve, 100.0)
+        assert found.size == 651
+        # Either half is heard in half of the stretches, whole.
+        assert found[50] == pytest.approx(0.5, abs=0.15)
+        assert found[60] == pytest.approx(0.5, abs=0.15)
+        assert found[0] == pytest.approx(1.0)
+        assert abs(np.delete(found, [*range(0, 651, 50), *range(0, 651, 60)])).max() < 0.1
+
+    def test_hits_off_the_grid_are_taken_and_far_ones_are_not(self) -> None:
+        random = np.random.default_rng(1)
+        places = 20 + 60 * np.arange(40) + random.integers(-2, 3, 40)
+        curve = np.zeros(2500, np.float32)
+        curve[places] = 1.0
+        found = _pulse.track(curve, 100.0, 100.0, may_drift=False)
+        assert np.abs(found.frames[:40] - places).mean() < 1
+        assert np.abs(np.diff(found.frames) - 60).max() <= 6
+
+    def test_a_period_that_grows_is_followed_by_the_drifting_path_alone(self) -> None:
+        places = np.cumsum(np.linspace(44, 56, 70)).astype(int)
+        curve = np.zeros(places[-1] + 20, np.float32)
+        curve[places] = 1.0
+        found = _pulse.track(curve, 120.0, 100.0, may_drift=True)
+        assert found.drifts
+        assert np.mean([np.abs(found.frames - place).min() <= 2 for place in places]) > 0.95
+        assert not _pulse.track(curve, 120.0, 100.0, may_drift=False).drifts
 
     @pytest.mark.parametrize("size", [0, 1, 5, 49])
     def test_curves_shorter_than_a_period_are_tracked_too(self, size: int) -> None:

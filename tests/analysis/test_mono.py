@@ -26,6 +26,15 @@ def test_a_tone_keeps_its_level_its_pitch_and_its_length(rate: int) -> None:
     assert crossings == pytest.approx(2000 * middle.size / SAMPLE_RATE_HZ, abs=2)
 
 
+def test_treble_below_eleven_kilohertz_is_kept() -> None:
+    found = mono(audio(signals.sine(10_000, 1.0, -6.0, rate=44_100), 44_100))
+    assert np.sqrt(2) * found.samples[2000:-2000].std() == pytest.approx(signals.amplitude(-6.0), rel=0.02)
+
+
+def test_the_duration_is_that_of_the_original() -> None:
+    assert mono(audio(signals.silence(0.1, rate=192_000)[:, :10], 192_000)).duration_s == 10 / 192_000
+
+
 def test_what_is_above_its_range_does_not_fold_back() -> None:
     found = mono(audio(signals.sine(15_000, 1.0, rate=44_100), 44_100))
     assert np.abs(found.samples[2000:-2000]).max() < 1e-3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from processor.analysis.mel import mel
+from processor.analysis.mel import Mel, mel
 from processor.analysis.mono import SAMPLE_RATE_HZ, Mono
 from processor.analysis.onsets import KICK, REGISTERS_HZ, SNARE, Onsets, onsets
 from tests import signals
@@ -66,3 +66,55 @@ def test_nothing_has_none(samples: Samples) -> None:
     found = of(samples)
     assert not found.envelope.any()
     assert found.registers.shape == (len(REGISTERS_HZ) - 1, found.envelope.size)
+
+
+def stepped(changes: dict[int, tuple[float, ...]], frames: int = 200, centres_hz: tuple[float, ...] = ()) -> Onsets:
+    """Onsets of bands whose levels change at some frames, at 100 frames a second; all in one register if not said."""
+    bands = len(next(iter(changes.values())))
+    levels = np.zeros((frames, bands), np.float32)
+    for frame, values in changes.items():
+        levels[frame:] = values
+    return onsets(Mel(levels, 100.0, np.array(centres_hz or np.linspace(500, 1000, bands))))
+
+
+def test_an_onset_counts_by_what_it_rises_above_its_mean_over_two_fifths_of_a_second() -> None:
+    found = stepped({100: (1.0,), 101: (0.0,)})
+    assert list(np.flatnonzero(found.envelope)) == [100]
+    assert found.envelope[100] == pytest.approx(1 - 1 / 41)
+    assert stepped({100: (1.0,)}).envelope[100:103] == pytest.approx(1 - 3 / 41)
+
+
+def test_before_the_beginning_there_was_silence() -> None:
+    assert list(np.flatnonzero(stepped({0: (1.0,)}).envelope)) == [0, 1, 2]
+
+
+def test_what_moves_to_the_next_band_up_or_down_is_no_onset() -> None:
+    for path in ((0, 1, 0), (1, 2, 1), (2, 3, 2)):
+        rows = [tuple(float(band == one) for band in range(4)) for one in path]
+        assert not stepped({0: rows[0], 60: rows[1], 120: rows[2]}).envelope[3:].any(), path
+    assert stepped({0: (1.0, 0.0, 0.0), 60: (0.0, 0.0, 1.0)}).envelope[60] > 0.9
+
+
+def test_what_ends_takes_nothing_from_what_begins() -> None:
+    found = stepped({0: (1.0, 0.0, 0.0, 0.0), 60: (0.0, 0.0, 0.0, 1.0)})
+    assert found.envelope[60] == pytest.approx(1 - 3 / 41)
+
+
+@pytest.mark.parametrize("centres_hz", [(1.0, 161.0, 401.0, 1501.0, 5001.0), (159.0, 399.0, 1499.0, 4999.0, 9000.0)])
+def test_registers_end_where_they_are_said_to(centres_hz: tuple[float, ...]) -> None:
+    for register in range(5):
+        values = tuple(float(band == register) for band in range(5))
+        found = stepped({100: values}, centres_hz=centres_hz)
+        assert list(found.registers.max(axis=1) > 0.9) == [value > 0 for value in values]
+
+
+def test_only_the_very_strongest_are_cut() -> None:
+    found = stepped({frame + k: (h * (1 - k),) for frame, h in _pulses(every=10) for k in (0, 1)}, 4200).envelope
+    assert found.max() > 4
+    rare = stepped({frame + k: (h * (1 - k),) for frame, h in _pulses(every=100) for k in (0, 1)}, 4200).envelope
+    assert rare.max() < 1.1
+
+
+def _pulses(every: int) -> list[tuple[int, float]]:
+    """A hundred pulses' frames and heights: each so-manieth five times as high."""
+    return [(42 * number, 5.0 if number % every == 7 else 1.0) for number in range(100)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from processor.same import groups
 from processor.workspace import Workspace
 from tests import signals
 from tests.workspaces import command
@@ -51,6 +53,26 @@ def test_one_track_s_twins_are_told_to_people(workspace: Workspace) -> None:
     assert lines[0].startswith("later-")
     assert lines[1].startswith("  first-")
     assert "alike, -1.4" in lines[1] or "alike, -1.5" in lines[1]
+
+
+def test_every_number_of_a_match_is_told(workspace: Workspace) -> None:
+    [group] = groups(workspace)
+    match = group.others[0].match
+    [twin] = json.loads(command("same", "--home", workspace.home, "--json").out)["same"]
+    del twin["track"]
+    assert twin == {
+        "score": pytest.approx(match.score, abs=1e-4),
+        "overlap": pytest.approx(match.overlap, abs=1e-4),
+        "offset_s": pytest.approx(match.offset_s, abs=1e-3),
+        "speed": pytest.approx(match.speed, abs=1e-5),
+        "pitch_cents": pytest.approx(match.pitch_cents, abs=0.1),
+    }
+    line = command("same", "--home", workspace.home).out.splitlines()[1]
+    found = re.search(r"  (\d+)% alike, (\S+) s, speed (\S+), pitch (\S+) cents$", line)
+    assert found
+    numbers = [float(number) for number in found.groups()]
+    assert numbers == pytest.approx([100 * match.score, match.offset_s, match.speed, match.pitch_cents], abs=0.51)
+    assert numbers[2] == pytest.approx(match.speed, abs=1e-4)
 
 
 def test_what_is_there_once_is_said_to_be(workspace: Workspace) -> None:

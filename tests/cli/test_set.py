@@ -169,3 +169,11 @@ def test_rebuild_needs_a_workspace(tmp_path: Path) -> None:
     for name in ("rebuild", "refresh"):
         assert command(name, "--home", tmp_path).code == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_word_changes_is_logged_under_its_command(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_stale(monkeypatch)
+    assert command("set", "brucke", "rating=4", "--home", workspace.home).code == 0
+    assert answer(workspace, "SELECT name FROM runs WHERE event = 'started' ORDER BY time_utc DESC LIMIT 1") == [
+        {"name": "set"}
+    ]

@@ -99,3 +99,9 @@ def test_a_hot_true_peak_is_flagged(peak: float | None, is_weak: bool) -> None:
 
 def test_percent() -> None:
     assert [percent(share) for share in (0.0, 0.496, 1.0)] == ["0\u00a0%", "50\u00a0%", "100\u00a0%"]
+
+
+def test_a_word_that_has_no_effect_is_not_shown_as_one() -> None:
+    said = {"beats.tempo_bpm": 120.0}
+    assert fact("Tempo", said).is_said
+    assert not fact("Tempo", said, beats__tempo_bpm=None).is_said

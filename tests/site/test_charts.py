@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 
 from processor.analysis import result_types
-from processor.site.charts import HEIGHT, LEFT, MAX_POINTS, RIGHT, WIDTH, Figures, Timeline, clock, time_chart
+from processor.site.charts import (
+    HEIGHT,
+    LEFT,
+    MAX_POINTS,
+    RIGHT,
+    WIDTH,
+    Figures,
+    Timeline,
+    clock,
+    length_text,
+    time_chart,
+)
 from processor.site.charts.bands import Panel, band_panel
 from processor.site.charts.blocks import MAX_BLOCKS, Block, section_map, strip
 from processor.site.charts.curves import MAX_MARKS, Axis, Curve, Level, Marks, curves_chart
@@ -333,3 +344,17 @@ def test_numbers_and_chords_as_text() -> None:
     assert number_text(-0.5, 0.5) == "−0.5"
     assert number_text(-0.0) == "0"
     assert [chord_name(label) for label in ("G:maj", "F#:min", "N", "D:sus4")] == ["G", "F#m", "–", "Dsus4"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.0, "0:00"), (0.0001, "0.0001\u00a0s"), (0.3, "0.3\u00a0s"), (1.0, "0:01"), (75.2, "1:15")]
+)
+def test_a_length_below_a_second_is_not_zero(seconds: float, text: str) -> None:
+    assert length_text(seconds) == text
+
+
+def test_the_first_time_stands_beside_the_play_head() -> None:
+    chart = drawn(time_chart(np.zeros(60), step_s=1.0, start_s=0.0, label="Level", unit="dB"))
+    first = re.search(r'x="([0-9.]+)"[^>]*text-anchor="start">0:00<', chart.drawing)
+    assert first is not None
+    assert float(first[1]) > LEFT

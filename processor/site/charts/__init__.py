@@ -18,6 +18,7 @@ from processor.site.charts.frame import (
     Chart,
     Timeline,
     clock,
+    length_text,
     time_text,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "clock",
     "curves_chart",
     "frequency_x",
+    "length_text",
     "share_bar",
     "time_chart",
     "time_text",

@@ -18,6 +18,7 @@ Vector = NDArray[np.float64]
 WIDTH = 800
 LEFT, RIGHT = 52, 8
 TOP, BOTTOM = 12, 26
+BESIDE_HEAD = 3  # the first time stands beside the play-head, which rests at the beginning
 HEIGHT = 240
 # A line needs no more points than this: two pixels each.
 MAX_POINTS = 370
@@ -142,6 +143,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
 
 
+def length_text(seconds: float) -> str:
+    """A length as a clock shows it; below a second, where that would be 0:00, in seconds."""
+    return f"{seconds:.2g}\u00a0s" if 0 < seconds < 1 else clock(seconds)
+
+
 def time_text(seconds: float) -> str:
     """Seconds for `data-time` and links: two decimals at most."""
     return f"{seconds:.2f}".rstrip("0").rstrip(".")
@@ -158,7 +164,7 @@ def time_axis(timeline: Timeline, height: int) -> Markup:
     spacing = next((s for s in SECONDS if timeline.duration_s / s <= MAX_TIMES), 7200)
     parts = []
     for number, second in enumerate(range(0, int(timeline.duration_s) + 1, spacing)):
-        x = timeline.x(second)
+        x = timeline.x(second) + (0 if number else BESIDE_HEAD)
         anchor = "start" if number == 0 else "end" if x > WIDTH - RIGHT - 24 else "middle"
         style = ' class="minor"' if number % 2 else ""
         parts.append(f'<text{style} x="{x:.1f}" y="{height - 6}" text-anchor="{anchor}">{clock(second)}</text>')
