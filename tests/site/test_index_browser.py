@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,55 +12,16 @@ import pytest
 
 from processor.workspace import Workspace
 from tests.libraries import HOSTILE, make_track
+from tests.site.browsing import NEEDS_CHROMIUM, PHONE
 from tests.site.small_site import build, publish
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"),
-]
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-PHONE = {"width": 360, "height": 740}
-DESK = {"width": 1280, "height": 900}
+pytestmark = NEEDS_CHROMIUM
 DATA = "assets/tracks-data.js"
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("list"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def opened(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Open an address in a fresh page; afterwards nothing must have gone wrong in it, nor been asked elsewhere."""
-    contexts, troubles = [], []
-
-    def open_page(path: Path, state: str = "", *, size: dict[str, int] = DESK, **options: Any) -> Any:
-        context = browser.new_context(viewport=size, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-        page.on("console", lambda message: troubles.append(message.text))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("dialog", lambda dialog: (troubles.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: None if request.url.startswith("file://") else troubles.append(request.url))
-        page.goto(path.as_uri() + (f"#{state}" if state else ""))
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert troubles == []
 
 
 def says(page: Any, pattern: str) -> None:
@@ -342,9 +302,9 @@ def test_hostile_words_are_drawn_as_text(opened: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_is_wider_than_a_phone(site: Path, opened: Any, scheme: str) -> None:
     for path in [*site.glob("*.html"), *site.glob("runs/*.html")]:
-        page = opened(path, size=PHONE, color_scheme=scheme)
+        page = opened(path, size=PHONE, scheme=scheme)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path.name
-    page = opened(site / "index.html", "text=piece&tempo_min=100", size=PHONE, color_scheme=scheme)
+    page = opened(site / "index.html", "text=piece&tempo_min=100", size=PHONE, scheme=scheme)
     says(page, r"\d+ of 105 tracks")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,9 @@ from processor.files import templates_folder
 from processor.site.media import make_media, media_of, player_context
 from processor.site.rendering import assets, environment
 from tests import signals, workspaces
-from tests.site.test_browser import ARGUMENTS, CHROMIUM, DESK, PHONE
+from tests.site.browsing import NEEDS_CHROMIUM, PHONE
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"),
-]
+pytestmark = NEEDS_CHROMIUM
 
 SECONDS = 40.0
 # The player with one chart, one picture and one time, whatever else a track's page has.
@@ -55,38 +51,10 @@ def page_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*ARGUMENTS, "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
-        )
-        yield running
-        running.close()
-
-
 @pytest.fixture
-def opened(browser: Any, page_path: Path) -> Iterator[Any]:
-    """Open the page; afterwards nothing must have gone wrong in it, and nothing been fetched from elsewhere."""
-    contexts, troubles = [], []
-
-    def open_page(fragment: str = "", *, size: dict[str, int] = DESK, **options: Any) -> Any:
-        context = browser.new_context(viewport=size, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-        page.on("console", lambda message: troubles.append(message.text))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("request", lambda request: None if request.url.startswith("file://") else troubles.append(request.url))
-        page.goto(page_path.as_uri() + fragment)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert troubles == []
+def opened(opened: Any, page_path: Path) -> Any:
+    """Open the player's page."""
+    return lambda fragment="", **options: opened(page_path, fragment.removeprefix("#"), **options)
 
 
 def time_of(page: Any) -> float:
@@ -333,7 +301,7 @@ def test_without_a_script_the_browsers_player_is_there(opened: Any) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_tint_is_seen_on_the_page(opened: Any, scheme: str) -> None:
     """Contrast of at least 2 : 1; the shape alone tells where sound is, and nothing is told by colour only."""
-    page = opened(color_scheme=scheme)
+    page = opened(scheme=scheme)
     ratios = page.evaluate(
         """() => {
         const light = (text) => text.match(/[0-9.]+/g).slice(0, 3).map(v => v / 255)

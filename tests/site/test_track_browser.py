@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,11 @@ from processor.site.track import track_page
 from processor.workspace import Workspace
 from tests.libraries import HOSTILE, fail, make_track
 from tests.signals import audio, silence
+from tests.site.browsing import NEEDS_CHROMIUM, PHONE
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium")
+needs_chromium = NEEDS_CHROMIUM[1]  # some of these need only the files
 pytestmark = pytest.mark.browser
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-PHONE = {"width": 360, "height": 740}
-DESK = {"width": 1280, "height": 900}
 MAX_BYTES = 300_000
 LONG_S = 1200.0
 
@@ -134,39 +130,6 @@ def page_of(site: Path, track: Track) -> Path:
 
 def named(site: Path, name: str) -> Path:
     return next(site.glob(f"tracks/{name}-*.html"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def opened(browser: Any) -> Iterator[Any]:
-    """Open a file in a fresh page; afterwards nothing must have gone wrong in it, and nothing have left it."""
-    contexts, troubles = [], []
-
-    def open_page(path: Path, *, size: dict[str, int] = DESK, scheme: str = "light") -> Any:
-        context = browser.new_context(viewport=size, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: troubles.append(message.text))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("dialog", lambda dialog: (troubles.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: None if request.url.startswith("file://") else troubles.append(request.url))
-        page.on("requestfailed", lambda request: troubles.append(f"not there: {request.url}"))
-        page.goto(path.as_uri())
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert troubles == []
 
 
 def test_no_page_weighs_more_than_300_kilobytes(site: Path) -> None:
