@@ -22,10 +22,15 @@ def result_types() -> dict[str, type]:
     return {one.name: one.result_type for one in all_analysers().values() if one.keep}
 
 
-# What people ask first; the rest follows by name.
+# What people ask first, and last; the rest stands between, by name.
 _FIRST = ("loudness", "beats", "key", "chords", "sections", "spectrum", "stereo", "transients", "production", "levels")
+# What programs read, and people hardly.
+ASIDE = ("fingerprint", "waveform", "spectrogram")
+_LAST = ("metadata", "source", *ASIDE)
 
 
 def reading_order(names: Iterable[str]) -> list[str]:
-    """Analysers in the order in which a person reads their results."""
-    return sorted(names, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))
+    """Analysers in the order in which a person reads their results, on pages, in reports and on the terminal."""
+    places = {name: (0, number) for number, name in enumerate(_FIRST)}
+    places |= {name: (2, number) for number, name in enumerate(_LAST)}
+    return sorted(names, key=lambda name: (*places.get(name, (1, 0)), name))

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from processor import library, record
-from processor.analysis import all_analysers, result_types
+from processor.analysis import all_analysers, reading_order, result_types
 from processor.errors import RecordError
 from processor.files import printable, remove_leftovers, write_atomically
 from processor.library import Arrival, Track
@@ -34,8 +34,6 @@ from processor.site.rendering import NOTHING, shown_as, text_of
 
 REPORT_NAME = "report.md"
 PICTURES_FOLDER = "report"
-# What a person asks first; analysers that are not named follow by name.
-FIRST = ("loudness", "beats", "key", "chords", "sections", "spectrum", "stereo", "transients", "production", "levels")
 # A cell of a table shows so many values of a long list; the rest folds out, and what nobody reads stays in the record.
 CELL_VALUES, FOLDED_VALUES = 8, 1000
 MAX_SECTIONS, MAX_ARRIVALS = 100, 10
@@ -322,8 +320,7 @@ def _chords(found: Record) -> Iterator[str]:
 def _numbers(found: Record) -> Iterator[str]:
     """A table for each analyser, or why it has none."""
     yield "## All numbers"
-    order = {name: number for number, name in enumerate(FIRST)}
-    for name in sorted(all_analysers(), key=lambda name: order.get(name, len(order))):
+    for name in reading_order(all_analysers()):
         failure = found.failures.get(name)
         result = found.results.get(name)
         if failure is None and result is None:

@@ -13,7 +13,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from processor import library, record
-from processor.analysis import all_analysers, result_types
+from processor.analysis import ASIDE, reading_order, result_types
 from processor.errors import RecordError
 from processor.files import templates_folder
 from processor.library import Track
@@ -45,7 +45,7 @@ class Section:
     @property
     def is_aside(self) -> bool:
         """Whether its few numbers are of the machinery: what it found is drawn elsewhere, or compared."""
-        return self.name in _ASIDE
+        return self.name in ASIDE
 
 
 def track_page(track: Track, site: Path | None = None) -> str:
@@ -60,7 +60,7 @@ def track_page(track: Track, site: Path | None = None) -> str:
         said = library.read_person(track)
     except RecordError as error:
         return render("broken.html", root="../", track=track, reason=str(error).replace(f"{track.folder}/", ""))
-    sections = [_section(name, found) for name in all_analysers() if name in result_types()]
+    sections = [_section(name, found) for name in reading_order(result_types())]
     arrived = library.arrivals(track)
     collection = said.get("collection") or (library.collection(arrived[0]) if arrived else None)
     media = None if site is None else media_of(site, track)
@@ -83,7 +83,7 @@ def track_page(track: Track, site: Path | None = None) -> str:
         bands=_bands(shares) if bar else [],
         about=_about(found, said),
         arrived=arrived,
-        sections=sorted((s for s in sections if s is not None), key=lambda s: _ORDER.get(s.name, len(_ORDER))),
+        sections=[section for section in sections if section is not None],
         table=_table,
         figures=figures,
         player=player_context(found, media),
@@ -174,12 +174,6 @@ def _about(found: record.Record, said: Mapping[str, JSON]) -> list[About]:
         depth = f", {source.bit_depth} bit" if source.bit_depth else ""
         lines.append(About("Format", f"{source.codec}, {source.sample_rate_hz} Hz{depth}, {source.layout}", False))
     return [line for line in lines if line.text]
-
-
-# What a person asks first; analysers that are not named follow by name.
-_FIRST = ("loudness", "beats", "key", "chords", "sections", "spectrum", "stereo", "transients", "production", "levels")
-_ASIDE = ("fingerprint", "waveform", "spectrogram")
-_ORDER = {name: number for number, name in enumerate((*_FIRST, "metadata", "source", *_ASIDE))}
 
 
 def _section(name: str, found: record.Record) -> Section | None:

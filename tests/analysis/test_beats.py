@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -260,8 +261,8 @@ class TestCues:
 
     ALL = dict.fromkeys(range(32), 1.0)
 
-    def first(self, *sketch: object) -> tuple[int, int]:
-        found = _metre.bars(*sketch)  # type: ignore[arg-type]
+    def first(self, *sketch: Any) -> tuple[int, int]:
+        found = _metre.bars(*sketch)
         assert found is not None
         return found.metre, found.first
 

@@ -54,13 +54,8 @@ def test_long_lists_are_cut_and_empty_ones_left_out() -> None:
 
 
 def test_what_people_ask_first_comes_first() -> None:
-    assert reading_order(["zoo", "levels", "audio", "beats", "loudness"]) == [
-        "loudness",
-        "beats",
-        "levels",
-        "audio",
-        "zoo",
-    ]
+    names = ["source", "zoo", "levels", "fingerprint", "audio", "beats", "loudness"]
+    assert reading_order(names) == ["loudness", "beats", "levels", "audio", "zoo", "source", "fingerprint"]
 
 
 def test_an_analyser_that_is_off_is_told(tmp_path: Path) -> None:
