@@ -308,8 +308,8 @@ class Meter:
         peaks = np.zeros(seconds, np.float32)
         for channel, row in enumerate(block):
             joint = np.concatenate([self._history[channel], row[: TAPS - 1]])
-            _true_peaks(joint, TAPS - 1, self._filters, self._rate, peaks[:1])
-            highest = _true_peaks(row, 0, self._filters, self._rate, peaks)
+            true_peaks_within(joint, TAPS - 1, self._filters, self._rate, peaks[:1])
+            highest = true_peaks_within(row, 0, self._filters, self._rate, peaks)
             self.sample_peak = max(self.sample_peak, float(highest))
             self._history[channel] = joint[-(TAPS - 1) :] if row.size < TAPS - 1 else row[-(TAPS - 1) :]
         return peaks.astype(np.float64)
@@ -321,7 +321,7 @@ class Meter:
             return peaks
         tail = np.zeros(1, np.float32)
         for row in self._history:
-            _true_peaks(
+            true_peaks_within(
                 np.concatenate([row, np.zeros(TAPS - 1, np.float32)]), TAPS - 1, self._filters, self._rate, tail
             )
         peaks[-1] = max(peaks[-1], tail[0])
@@ -381,7 +381,7 @@ def _weighted_energy(
 
 
 @kernel
-def _true_peaks(row: Samples, skip: int, filters: Samples, rate: int, peaks: Samples) -> float:
+def true_peaks_within(row: Samples, skip: int, filters: Samples, rate: int, peaks: Samples) -> float:
     """Raise `peaks[second]` to the highest value on and between the samples of one channel; return the sample peak.
 
     The first `skip` samples only fill the filter. A value between samples is at most the largest sample that its
