@@ -5,7 +5,8 @@ snapshot, `library/catalogue.duckdb`, which is replaced whole: an open session g
 new one sees the new rows. Neither ever waits for the other.
 
 Tables: `library` (what and where), one for each analyser with a column for each number, `failures`, `drops`,
-`person` and `runs`; the view `tracks` joins them all, one row a track.
+`person` and `runs`; `advice`, `checks` and `revisions`, which others derive from these and write here by
+`replace_derived`; the view `tracks` joins them all, one row a track.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import tempfile
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -36,7 +37,7 @@ from processor.workspace import Workspace
 
 PRIVATE_NAME = "private.duckdb"
 UPCOMING_NAME = "catalogue.next.duckdb"
-LAYOUT = 2  # raised when the tables below change in a way that their columns do not show
+LAYOUT = 3  # raised when the tables below change in a way that their columns do not show
 
 Progress = Callable[[int, int], None]
 Row = dict[str, Any]
@@ -85,12 +86,61 @@ _BASE: dict[str, dict[str, tuple[str, str]]] = {
         "seconds": ("MAP(VARCHAR, DOUBLE)", "Seconds by stage"),
     },
 }
+# What is derived from the tables above, by rooms that stand higher.
+_DERIVED: dict[str, dict[str, tuple[str, str]]] = {
+    "advice": {
+        "track": ("VARCHAR", "Track"),
+        "place": ("INTEGER", "1 for what comes first"),
+        "id": ("VARCHAR", "Stable name with area, band and direction"),
+        "severity": ("VARCHAR", "fault, warning, note or strength"),
+        "area": ("VARCHAR", "loudness, dynamics, tone, stereo, low_end, transients, integrity, musical, …"),
+        "band": ("VARCHAR", "sub, bass, low_mids, mids, high_mids, air, or nothing"),
+        "direction": ("VARCHAR", "too much, too little, or nothing"),
+        "title": ("VARCHAR", "A few words"),
+        "text": ("VARCHAR", "What it is and what one hears"),
+        "action": ("VARCHAR", "What to do"),
+        "weight": ("DOUBLE", "How far beyond its limit, in steps that a listener notices"),
+        "profile": ("VARCHAR", "Profile that it was judged by"),
+    },
+    "checks": {
+        "track": ("VARCHAR", "Track"),
+        "id": ("VARCHAR", "Name of the check"),
+        "title": ("VARCHAR", "What it asks"),
+        "status": ("VARCHAR", "pass, warn, fail or skip"),
+        "expected": ("VARCHAR", "What would pass"),
+        "found": ("VARCHAR", "What there is"),
+        "why": ("VARCHAR", "Why it matters"),
+        "is_own": ("BOOLEAN", "Whether it is a file of library/checks"),
+    },
+    "revisions": {
+        "track": ("VARCHAR", "Track"),
+        "song": ("VARCHAR", "Track that was the song's first bounce"),
+        "number": ("INTEGER", "1 for the first bounce"),
+        "previous": ("VARCHAR", "The bounce before, or nothing"),
+        "reason": ("VARCHAR", "Why it counts as a bounce of this song"),
+    },
+}
 _PERSON_COLUMNS = {
     "artist": ("VARCHAR", "A person's word, else the tag"),
     "genre": ("VARCHAR", "A person's word, else the tag"),
     "rating": ("INTEGER", "A person's rating, 0 to 5"),
     "note": ("VARCHAR", "A person's note"),
 }
+
+# Name, whether nothing counts as 0, meaning: what the view `tracks` says of the derived tables.
+_COUNTS = (
+    ("faults", True, "Faults among its advice"),
+    ("warnings", True, "Warnings among its advice"),
+    ("failed_checks", True, "Checks that it fails"),
+    ("song", False, "Track that was the first bounce of its song, where there are several"),
+    ("revision", False, "Which bounce of its song it is, where there are several"),
+)
+_COUNTED = (
+    "SELECT track, count(*) FILTER (severity = 'fault') AS faults, "
+    "count(*) FILTER (severity = 'warning') AS warnings FROM advice GROUP BY track",
+    "SELECT track, count(*) FILTER (status = 'fail') AS failed_checks FROM checks GROUP BY track",
+    "SELECT track, song, number AS revision FROM revisions",
+)
 
 
 @dataclass
@@ -161,7 +211,7 @@ def _layout_hash() -> str:
 
 def _tables() -> dict[str, dict[str, tuple[str, str]]]:
     """Table → column → (type, comment)."""
-    tables = {name: dict(specification) for name, specification in _BASE.items()}
+    tables = {name: dict(specification) for name, specification in (_BASE | _DERIVED).items()}
     for name, result_type in result_types().items():
         tables[name] = {"track": ("VARCHAR PRIMARY KEY", "Track")} | {
             column.name: (_sql_type(column.base_type), _comment(name, column))
@@ -196,6 +246,7 @@ def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
         for name, (_, comment) in specification.items():
             connection.execute(f'COMMENT ON COLUMN "{table}"."{name}" IS {_quoted(comment)}')
     connection.execute("CREATE TABLE _folders (name VARCHAR PRIMARY KEY, signature VARCHAR)")
+    connection.execute("CREATE TABLE _derived (what VARCHAR, track VARCHAR, signature VARCHAR)")
     connection.execute("CREATE TABLE _meta (layout VARCHAR)")
     connection.execute("CREATE TABLE _unpublished (what VARCHAR)")
     connection.execute("INSERT INTO _unpublished VALUES ('everything')")
@@ -213,6 +264,7 @@ def _create_view(connection: duckdb.DuckDBPyConnection) -> None:
         said = f"TRY_CAST(said ->> '{name}' AS {kind})"
         tagged = f'"metadata"."{name}"' if name in tables.get("metadata", {}) else "NULL"
         selected.append((f"coalesce({said}, {tagged})", name, comment))
+    selected += [(f"coalesce({name}, 0)" if kind else name, name, comment) for name, kind, comment in _COUNTS]
     taken = {name for _, name, _ in selected}
     for analyser in analysers:
         for name, (_, comment) in tables[analyser].items():
@@ -223,7 +275,10 @@ def _create_view(connection: duckdb.DuckDBPyConnection) -> None:
     body = ", ".join(f'{expression} AS "{alias}"' for expression, alias, _ in selected)
     joins = " ".join(f'LEFT JOIN "{analyser}" USING (track)' for analyser in analysers)
     said_by = "(SELECT track, json_group_object(field, value) AS said FROM person GROUP BY track)"
-    connection.execute(f"CREATE VIEW tracks AS SELECT {body} FROM library LEFT JOIN {said_by} USING (track) {joins}")
+    counted = " ".join(f"LEFT JOIN ({query}) USING (track)" for query in _COUNTED)
+    connection.execute(
+        f"CREATE VIEW tracks AS SELECT {body} FROM library LEFT JOIN {said_by} USING (track) {counted} {joins}"
+    )
     for _, alias, comment in selected:
         connection.execute(f'COMMENT ON COLUMN tracks."{alias}" IS {_quoted(comment)}')
 
@@ -330,16 +385,55 @@ def _write_rows(
             if values:
                 connection.execute(f'DELETE FROM "{table}" WHERE "{key}" IN (SELECT unnest(?))', [values])
         connection.execute("DELETE FROM _folders WHERE name IN (SELECT unnest(?))", [gone + list(marks)])
-        for table, specification in tables.items():
-            _insert(
-                connection,
-                table,
-                {name: kind.removesuffix(" PRIMARY KEY") for name, (kind, _) in specification.items()},
-                rows[table],
-            )
+        connection.execute("DELETE FROM _derived WHERE track IN (SELECT unnest(?))", [gone])
+        for table in tables:
+            _insert(connection, table, _kinds(table), rows[table])
         folders = [{"name": name, "signature": signature} for name, signature in marks.items()]
         _insert(connection, "_folders", {"name": "VARCHAR", "signature": "VARCHAR"}, folders)
         connection.execute("INSERT INTO _unpublished VALUES ('rows')")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _kinds(table: str) -> dict[str, str]:
+    """Column → type, as a reader of rows needs it."""
+    return {name: kind.removesuffix(" PRIMARY KEY") for name, (kind, _) in _tables()[table].items()}
+
+
+def derived(connection: duckdb.DuckDBPyConnection, what: str) -> dict[str, str]:
+    """Track → signature of what its derived rows were made from."""
+    return dict(connection.execute("SELECT track, signature FROM _derived WHERE what = ?", [what]).fetchall())
+
+
+def replace_derived(
+    connection: duckdb.DuckDBPyConnection,
+    what: str,
+    rows: Mapping[str, Sequence[Row]],
+    marks: Mapping[str, str],
+    only: Mapping[str, str] | None = None,
+) -> None:
+    """Put derived rows in the place of those that these tracks had.
+
+    Args:
+        connection: the private database, under the write lock.
+        what: what was derived, for `derived`.
+        rows: table → its new rows.
+        marks: track → signature of what its rows were made from.
+        only: table → condition in SQL, where rows of the same table that somebody else derived are to be spared.
+    """
+    tracks = list(marks)
+    connection.execute("BEGIN")
+    try:
+        for table, listed in rows.items():
+            condition = (only or {}).get(table, "true")
+            connection.execute(f'DELETE FROM "{table}" WHERE track IN (SELECT unnest(?)) AND ({condition})', [tracks])
+            _insert(connection, table, _kinds(table), listed)
+        connection.execute("DELETE FROM _derived WHERE what = ? AND track IN (SELECT unnest(?))", [what, tracks])
+        noted = [{"what": what, "track": track, "signature": signature} for track, signature in marks.items()]
+        _insert(connection, "_derived", dict.fromkeys(("what", "track", "signature"), "VARCHAR"), noted)
+        connection.execute("INSERT INTO _unpublished VALUES (?)", [what])
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -356,7 +450,8 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, kinds: Mapping[st
         "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
     ).fetchall()
     # Beside the database, and named so that the next start sweeps up what a crash leaves.
-    descriptor, name = tempfile.mkstemp(dir=Path(database).parent, prefix=".rows-", suffix=f".{os.getpid()}.tmp")
+    folder = Path(database).parent if database else None  # one in memory has no place of its own
+    descriptor, name = tempfile.mkstemp(dir=folder, prefix=".rows-", suffix=f".{os.getpid()}.tmp")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(b"\n".join(lines))
@@ -397,6 +492,25 @@ def publish_snapshot(workspace: Workspace, connection: duckdb.DuckDBPyConnection
     except BaseException:
         discard(upcoming)
         raise
+
+
+def of_results(found: Iterable[tuple[str, str, record.Results]]) -> duckdb.DuckDBPyConnection:
+    """A catalogue in memory of files that no library has.
+
+    Args:
+        found: id, file name and results of each; no id twice.
+    """
+    connection = duckdb.connect()
+    _create_tables(connection)
+    rows: dict[str, list[Row]] = {table: [] for table in _tables()}
+    for track, name, results in found:
+        for analyser, result in results.items():
+            rows[analyser].append({"track": track} | record.plain(result, curves=False))
+        title = library.title_of(name, results.get("metadata"), {})
+        rows["library"].append({"track": track, "kind": "track", "name": printable(name), "title": title})
+    for table, listed in rows.items():
+        _insert(connection, table, _kinds(table), listed)
+    return connection
 
 
 def query(workspace: Workspace, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:

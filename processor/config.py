@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -18,6 +19,9 @@ from typing import Any
 from processor.errors import WrongUsage
 
 CONFIG_NAME = "linernotes.toml"
+OWN_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+MAX_TEXT = 2000
+MAX_NUMBER = 1e6
 
 
 @dataclass(frozen=True)
@@ -66,14 +70,93 @@ class Site:
 
 
 @dataclass(frozen=True)
+class Desk:
+    """What mixes are measured against. An empty profile: the one of each track's genre."""
+
+    target: str = "spotify"
+    profile: str = ""
+
+
+@dataclass(frozen=True)
+class Llm:
+    """A language model that words what the rules found. Off, nothing leaves this machine.
+
+    Prices are Groq's of late 2025, second-hand; they only tell what an answer cost.
+    """
+
+    on: bool = False
+    model: str = "openai/gpt-oss-120b"
+    base_url: str = "https://api.groq.com/openai/v1"
+    timeout_s: float = 30.0
+    retries: int = 3
+    max_tokens: int = 4000
+    usd_per_million_in: float = 0.15
+    usd_per_million_out: float = 0.6
+
+
+@dataclass(frozen=True)
 class Settings:
-    """All settings of a workspace."""
+    """All settings of a workspace.
+
+    Attributes:
+        limits: section `[limits]`.
+        workers: section `[workers]`.
+        inbox: section `[inbox]`.
+        analysers: section `[analysers]`.
+        site: section `[site]`.
+        desk: section `[desk]`.
+        llm: section `[llm]`.
+        profiles: name → table `[profiles.<name>]`: what a person changes of a profile, or one of their own.
+        platforms: name → table `[platforms.<name>]`, the same for platforms.
+    """
 
     limits: Limits = field(default_factory=Limits)
     workers: Workers = field(default_factory=Workers)
     inbox: Inbox = field(default_factory=Inbox)
     analysers: Analysers = field(default_factory=Analysers)
     site: Site = field(default_factory=Site)
+    desk: Desk = field(default_factory=Desk)
+    llm: Llm = field(default_factory=Llm)
+    profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    platforms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+# What a table of a person's own may hold, and of which kind it is.
+OWN_KEYS: Mapping[str, Mapping[str, str]] = {
+    "profiles": {
+        "title": "text",
+        "base": "text",
+        "aliases": "texts",
+        "source": "text",
+        "confidence": "text",
+        "offsets_db": "numbers by name",
+        "spread": "number",
+        "ranges": "three numbers by name",
+    },
+    "platforms": {
+        "title": "text",
+        "target_lufs": "number",
+        "boosts": "truth",
+        "boost_headroom_db": "number",
+        "limiter_dbfs": "number",
+        "ceiling_dbtp": "number",
+        "loud_ceiling_dbtp": "number",
+        "codecs": "texts",
+        "unit": "text",
+        "dated": "text",
+        "confidence": "text",
+        "source": "text",
+        "note": "text",
+    },
+}
+_KINDS = {
+    "text": "text of one line",
+    "texts": "a list of texts",
+    "number": "a number",
+    "truth": "true or false",
+    "numbers by name": "a table of numbers",
+    "three numbers by name": "a table of [low, middle, high]",
+}
 
 
 EXAMPLE = """\
@@ -101,6 +184,36 @@ EXAMPLE = """\
 
 [site]
 # previews = true               # make an MP3 of each track, so that its page can play it
+
+[desk]
+# target = "spotify"            # where the music goes
+# profile = ""                  # what mixes are measured against; empty: by each track's genre
+
+[llm]                           # words by a language model; the key is read from GROQ_API_KEY or LINERNOTES_LLM_KEY
+# on = false                    # true sends measurements and titles, never sound, to this endpoint
+# model = "openai/gpt-oss-120b"
+# base_url = "https://api.groq.com/openai/v1"   # or another of this form: "http://localhost:11434/v1"
+# timeout_s = 30
+# retries = 3
+
+[profiles]                      # what a profile differs in, or one of your own; `linernotes profile list` names them,
+                                # `linernotes profile make` makes one of tracks
+## [profiles.gqom]
+## title = "Gqom"
+## base = "house"               # what it starts from; "general" if left out
+## aliases = ["igqom"]          # what tags call it
+## offsets_db = { sub = 3, air = -1 }                       # over the tone of its base, by band
+## spread = 0.8                 # width of its corridor of tone, of that of its base
+## ranges = { "loudness.integrated_lufs" = [-9, -8, -7] }   # 10th percentile, median, 90th percentile
+
+[platforms]                     # what a platform differs in, or one of your own
+## [platforms.my-radio]
+## title = "My radio"
+## target_lufs = -23
+## boosts = true                # turns quiet music up, too ...
+## boost_headroom_db = 1        # ... but leaves this much under full scale
+## ceiling_dbtp = -1
+## codecs = ["aac"]             # of aac, opus, vorbis
 """
 
 
@@ -125,6 +238,10 @@ def _merge(settings: Settings, table: Mapping[str, Any], where: str) -> Settings
     for section, values in table.items():
         if not isinstance(values, dict):
             raise WrongUsage(f"{where}: `{section}` stands outside a section")
+        if section in OWN_KEYS:
+            own: Any = _own_tables(section, values, where)
+            settings = replace(settings, **{section: own})
+            continue
         current = _pick(settings, section, where)
         changes = {
             key: _convert(_pick(current, key, where), value, f"{where}: {section}.{key}")
@@ -134,8 +251,53 @@ def _merge(settings: Settings, table: Mapping[str, Any], where: str) -> Settings
     return settings
 
 
+def _own_tables(section: str, tables: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]]:
+    """The tables `[profiles.<name>]` or `[platforms.<name>]`, each value of its kind."""
+    found = {}
+    for name, table in tables.items():
+        place = f"{where}: {section}.{name}"
+        if not OWN_NAME.fullmatch(name):
+            raise WrongUsage(f"{place}: a name is made of a to z, 0 to 9 and hyphens, at most 60")
+        if not isinstance(table, dict):
+            raise WrongUsage(f"{place} is not a table; write [{section}.{name}] above its lines")
+        for key, value in table.items():
+            kind = OWN_KEYS[section].get(key)
+            if kind is None:
+                raise WrongUsage(f"{place}: {_no_setting(key, list(OWN_KEYS[section]))}")
+            if not _is_kind(kind, value):
+                raise WrongUsage(f"{place}.{key}: {value!r} is not {_KINDS[kind]}")
+        found[name] = dict(table)
+    return found
+
+
+def _is_kind(kind: str, value: Any) -> bool:
+    if kind == "text":
+        return isinstance(value, str) and len(value) <= MAX_TEXT and value.isprintable()
+    if kind == "texts":
+        return isinstance(value, list) and all(_is_kind("text", one) for one in value)
+    if kind == "truth":
+        return isinstance(value, bool)
+    if kind == "number":
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= MAX_NUMBER
+    if kind == "numbers by name":
+        return isinstance(value, dict) and all(_is_kind("number", one) for one in value.values())
+    return isinstance(value, dict) and all(is_corridor(one) for one in value.values())
+
+
+def is_corridor(value: Any) -> bool:
+    """Whether it is [10th percentile, median, 90th percentile]."""
+    return (
+        isinstance(value, list)
+        and len(value) == 3
+        and all(_is_kind("number", one) for one in value)
+        and value[0] <= value[1] <= value[2]
+    )
+
+
 def _from_environment(settings: Settings, environment: Mapping[str, str]) -> Settings:
     for section in fields(Settings):
+        if section.name in OWN_KEYS:
+            continue
         current = getattr(settings, section.name)
         changes = {}
         for key in fields(current):
@@ -149,12 +311,15 @@ def _from_environment(settings: Settings, environment: Mapping[str, str]) -> Set
 def _pick(holder: Any, name: str, where: str) -> Any:
     names = [f.name for f in fields(holder)]
     if name not in names:
-        near = get_close_matches(name, names, n=1)
-        raise WrongUsage(
-            f"{where}: there is no setting `{name}`; "
-            + (f"did you mean `{near[0]}`?" if near else f"there are {', '.join(names)}")
-        )
+        raise WrongUsage(f"{where}: {_no_setting(name, names)}")
     return getattr(holder, name)
+
+
+def _no_setting(name: str, names: list[str]) -> str:
+    near = get_close_matches(name, names, n=1)
+    return f"there is no setting `{name}`; " + (
+        f"did you mean `{near[0]}`?" if near else f"there are {', '.join(names)}"
+    )
 
 
 def _convert(default: Any, value: Any, where: str) -> Any:
@@ -166,8 +331,10 @@ def _convert(default: Any, value: Any, where: str) -> Any:
         elif isinstance(default, tuple):
             parts = value.split(",") if isinstance(value, str) else value
             converted = tuple(str(part).strip() for part in parts if str(part).strip())
-        elif isinstance(value, bool):
+        elif isinstance(value, bool) or (isinstance(default, str) and not isinstance(value, str)):
             raise TypeError
+        elif isinstance(default, str):
+            converted = value.strip()
         else:
             converted = type(default)(value)
             if isinstance(default, int) and float(value) != converted:
@@ -175,5 +342,6 @@ def _convert(default: Any, value: Any, where: str) -> Any:
             if not 0 <= converted < math.inf:
                 raise ValueError
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise WrongUsage(f"{where}: {value!r} is not a {type(default).__name__} of zero or more") from error
+        wanted = "text" if isinstance(default, str) else f"a {type(default).__name__} of zero or more"
+        raise WrongUsage(f"{where}: {value!r} is not {wanted}") from error
     return converted

@@ -15,6 +15,7 @@ from processor import __version__, inbox, library, record, setaside
 from processor.analysis import all_analysers, result_types
 from processor.config import Settings, load_settings
 from processor.errors import RecordError, RecordTooNew, WorkspaceError, WrongUsage
+from processor.feedback.desk import open_desk
 from processor.files import hash_file, templates_folder
 from processor.pipeline import stale_tracks
 from processor.workspace import Workspace
@@ -28,11 +29,14 @@ PACKAGES = (
     "numba",
     "numpy",
     "pebble",
+    "pedalboard",
     "scipy",
     "soundfile",
     "soxr",
     "watchdog",
 )
+# What can be left out, and what then does not work.
+OPTIONAL = {"groq": "no words by a language model"}
 LOW_DISK_BYTES = 2_000_000_000
 
 
@@ -72,6 +76,7 @@ def examine(workspace: Workspace, *, thorough: bool = False) -> Iterator[Finding
     tracks = library.tracks(workspace)
     looks = (
         partial(_settings, settings),
+        partial(_desk, workspace, settings),
         partial(_workspace, workspace),
         partial(_tracks, tracks, thorough),
         partial(_published, workspace, tracks),
@@ -97,6 +102,11 @@ def _installation() -> Iterator[Finding]:
             yield Finding(package, "ok", metadata.version(package))
         except metadata.PackageNotFoundError:
             yield Finding(package, "problem", "not installed", "pip install liner-notes")
+    for package, without in OPTIONAL.items():
+        try:
+            yield Finding(package, "ok", metadata.version(package))
+        except metadata.PackageNotFoundError:
+            yield Finding(package, "note", f"not installed: {without}", "pip install 'liner-notes[llm]'")
     if not (templates_folder() / "base.html").is_file():
         yield Finding("templates", "problem", f"not found in {templates_folder()}", "install Liner Notes again")
     yield Finding("analysers", "ok", ", ".join(all_analysers()))
@@ -109,6 +119,16 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "settings", "problem", f"analysers.off: {', '.join(unknown)} is no analyser", f"there are {known}"
         )
+
+
+def _desk(workspace: Workspace, settings: Settings) -> Iterator[Finding]:
+    """Whether there is something to measure mixes against."""
+    try:
+        desk = open_desk(workspace, settings)
+    except WrongUsage as error:
+        yield Finding("mix desk", "problem", str(error), "correct what it names; until then no page is written")
+        return
+    yield Finding("mix desk", "ok", f"{len(desk.profiles)} profiles, {len(desk.platforms)} platforms")
 
 
 def _workspace(workspace: Workspace) -> Iterator[Finding]:

@@ -1,7 +1,8 @@
 """The library: one folder a thing, `library/YYYY/MM/DD/<slug>-<hash8>/`, which is the truth of all we keep.
 
 A track's folder holds the source bytes untouched, `record.json` and perhaps `arrays.npz` (analysis), `drops.jsonl`
-(when and as what it arrived, once for each drop) and perhaps `person.json` (what a person said of it). The site leaves
+(when and as what it arrived, once for each drop), perhaps `person.json` (what a person said of it) and `wording.json`
+(what a language model made of the advice). The site leaves
 `report.md` there, the same report for people who read the library itself, with its pictures in `report/`.
 """
 
@@ -34,7 +35,8 @@ from processor.workspace import Workspace
 
 PERSON_NAME = "person.json"
 DROPS_NAME = "drops.jsonl"
-_OURS = {records.RECORD_NAME, records.ARRAYS_NAME, PERSON_NAME, DROPS_NAME, "report.md"}
+WORDING_NAME = "wording.json"
+_OURS = {records.RECORD_NAME, records.ARRAYS_NAME, PERSON_NAME, DROPS_NAME, WORDING_NAME, "report.md"}
 _YEAR, _MONTH, _DAY = re.compile("[0-9]{4}"), re.compile("[01][0-9]"), re.compile("[0-3][0-9]")
 _FOLDER_NAME = re.compile(r"[a-z0-9-]{1,60}-[0-9a-f]{8,64}")
 
@@ -79,7 +81,7 @@ class Track:
     def signature(self) -> str:
         """Changes whenever one of the files that a page or the catalogue shows changes."""
         parts = []
-        for name in (records.RECORD_NAME, records.ARRAYS_NAME, PERSON_NAME, DROPS_NAME):
+        for name in (records.RECORD_NAME, records.ARRAYS_NAME, PERSON_NAME, DROPS_NAME, WORDING_NAME):
             try:
                 status = (self.folder / name).stat()
                 parts.append(f"{status.st_mtime_ns}:{status.st_size}")

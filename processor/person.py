@@ -9,6 +9,7 @@ from difflib import get_close_matches
 
 from processor.analysis import all_analysers
 from processor.errors import WrongUsage
+from processor.feedback.revisions import FIELD as REVISION_OF
 from processor.files import printable
 from processor.quantities import Column, columns
 from processor.record import JSON, plain_value
@@ -41,7 +42,7 @@ def merge(said: Mapping[str, JSON], words: Iterable[str]) -> dict[str, JSON]:
 
 
 def _parse(field: str, text: str) -> JSON:
-    if field in TEXTS:
+    if field in (*TEXTS, REVISION_OF):
         if len(text) > MAX_CHARACTERS:
             raise WrongUsage(f"{field} has {len(text)} characters; at most {MAX_CHARACTERS} are kept.")
         return printable(text.translate(_BREAKS)) or None
@@ -60,10 +61,10 @@ def _parse_measured(field: str, text: str) -> JSON:
     one = all_analysers().get(analyser)
     column = next((c for c in columns(one.result_type) if c.name == name), None) if one else None
     if one is None or column is None:
-        near = get_close_matches(field, [*TEXTS, RATING], n=1)
+        near = get_close_matches(field, [*TEXTS, RATING, REVISION_OF], n=1)
         raise WrongUsage(
             f"There is no field {field!r}. "
-            + (f"Did you mean {near[0]}?" if near else f"You can set {', '.join(TEXTS)}, {RATING}.")
+            + (f"Did you mean {near[0]}?" if near else f"You can set {', '.join(TEXTS)}, {RATING}, {REVISION_OF}.")
         )
     if not one.takes_known or column.quantity.said is None:
         raise WrongUsage(f"{field} is measured and no matter of opinion; it cannot be set.")

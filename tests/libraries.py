@@ -1,25 +1,33 @@
 """Libraries made of invented records, for tests of what is done with records: catalogue, pages, doctor.
 
-No sound is decoded here. The numbers are arbitrary but valid, and the same every time.
+No sound is decoded here. The numbers are arbitrary but valid, and the same every time; where they have to make sense
+together, `song_results` are those of a short piece.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from processor import library, record
-from processor.analysis import result_types
+from processor import catalogue, library, record
+from processor.analysis import all_analysers, result_types
+from processor.feedback import ledger
+from processor.graph import run
 from processor.library import Arrival, Track
 from processor.quantities import columns
 from processor.record import Failure, Record
+from processor.site import pages
+from processor.site.actions import Notice
 from processor.workspace import Workspace
+from tests.signals import audio, song
 
 DAY = "2026/11/20"
 ARRIVED = "2026-11-20T06:30:00+00:00"
@@ -45,6 +53,16 @@ def _value(kind: str, is_curve: bool, number: int) -> Any:
         if name in kind:
             return value
     raise TypeError(kind)
+
+
+@functools.cache
+def _song_results() -> dict[str, Any]:
+    return run(all_analysers(), audio(song(12.0))).results
+
+
+def song_results() -> dict[str, Any]:
+    """What all analysers find in a short piece of chords, drums and bass."""
+    return dict(_song_results())
 
 
 def make_track(
@@ -86,6 +104,15 @@ def make_track(
     staged.rename(target)
     shutil.rmtree(workspace.work / "made")
     return Track(target)
+
+
+def publish_pages(workspace: Workspace, failed: Sequence[Notice] = (), ignored: Sequence[Notice] = ()) -> int:
+    """Publish all pages of a library, and nothing else; return how many were written."""
+    with workspace.write_lock(), catalogue.opened(workspace) as connection:
+        tracks = catalogue.synchronise(workspace, connection).all_tracks
+        return pages.publish(
+            workspace, connection, tracks, ledger.derive(workspace, connection, tracks), failed, ignored
+        )
 
 
 def fail(track: Track, analyser: str, reason: str) -> None:

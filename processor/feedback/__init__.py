@@ -1,0 +1,1 @@
+"""The mix desk: from a record to advice, checks, comparisons and words."""

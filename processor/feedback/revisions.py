@@ -1,0 +1,221 @@
+"""Which tracks are bounces of one song: their names say so, and their sound agrees.
+
+A name alone is never enough ("mix.wav" is in every folder), and neither is sound: the instrumental of a song, or its
+radio edit, is something of its own and says so by its name. A person can link and unlink:
+`linernotes set TRACK revision_of=OTHER`, `linernotes set TRACK revision_of=none`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import duckdb
+
+from processor import catalogue, record
+from processor.analysis.fingerprint import Fingerprint, similarity
+from processor.errors import RecordError
+from processor.library import Track
+
+FIELD, ALONE = "revision_of", "none"
+
+# What a bounce is called beside the song's name. Words that make another version of a song (instrumental, remix,
+# live, radio edit) are not among them.
+_VERSION = re.compile(
+    r"v\d+[a-z]?|ver|version|rev(ision)?\d*|r\d+|mix\d*|mixdown|bounce\d*|final\d*|master(ed|ing)?\d*|premaster(ed)?|"
+    r"draft\d*|wip|export(ed)?|print|copy|new|old|latest|rough|alt\d*|take\d*|fix(ed)?\d*|"
+    r"\d+|\d+bit|\d+k(hz)?|\d+hz|\d+lufs|\d+db|wav|flac|mp3|aiff?|ogg|m4a"
+)
+_WORDS = re.compile(r"[^\W_]+")
+# "MixFinal" is two words, and so is "song2".
+_HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+@dataclass(frozen=True)
+class Bounce:
+    """What is known of a track before its sound is looked at.
+
+    Attributes:
+        track: its folder.
+        name: its file's name as it was dropped.
+        title: its title as tagged, or None.
+        arrived: when it came, as text that sorts.
+        said: what a person said it is a revision of: a track's id, ALONE, or None.
+    """
+
+    track: Track
+    name: str
+    title: str | None
+    arrived: str
+    said: str | None
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A track's place among the bounces of its song.
+
+    Attributes:
+        track: its id.
+        song: id of the song's first bounce.
+        number: 1 for the first.
+        previous: id of the bounce before, None for the first.
+        reason: why it counts as one of them.
+    """
+
+    track: str
+    song: str
+    number: int
+    previous: str | None
+    reason: str
+
+
+def song_name(name: str) -> str:
+    """What remains of a file's name or a title without what tells one bounce from the next.
+
+    >>> song_name("Night Bus v2 (Final Mix 24bit).wav"), song_name("night_bus-master.flac"), song_name("mix 3.wav")
+    ('night bus', 'night bus', 'mix')
+    """
+    stem = Path(name).stem if re.search(r"\.\w{2,4}$", name) else name
+    words = [word.lower() for word in _WORDS.findall(_HUMPS.sub(" ", stem))]
+    kept = [word for word in words if not _VERSION.fullmatch(word)]
+    return " ".join(kept or words[:1])
+
+
+def bounces(connection: duckdb.DuckDBPyConnection, tracks: Sequence[Track]) -> list[Bounce]:
+    """Every track of the catalogue with what its names say, oldest first."""
+    by_id = {track.id: track for track in tracks}
+    rows = connection.execute(
+        "SELECT library.track, library.name, metadata.title, library.arrived_utc::VARCHAR, person.value::VARCHAR "
+        "FROM library LEFT JOIN metadata USING (track) "
+        f"LEFT JOIN (SELECT track, value FROM person WHERE field = '{FIELD}') AS person USING (track) "
+        "ORDER BY library.arrived_utc, library.track"
+    ).fetchall()
+    return [
+        Bounce(by_id[track], name, title, arrived, json.loads(said) if said else None)
+        for track, name, title, arrived, said in rows
+        if track in by_id
+    ]
+
+
+def candidates(listed: Sequence[Bounce]) -> list[list[Bounce]]:
+    """Groups of which each may hold several bounces of one song, by their names and by what a person said."""
+    places = {one.track.id: number for number, one in enumerate(listed)}
+    heads = list(range(len(listed)))
+
+    def head(number: int) -> int:
+        while heads[number] != number:
+            number = heads[number]
+        return number
+
+    def join(first: int, second: int) -> None:
+        low, high = sorted((head(first), head(second)))
+        heads[high] = low
+
+    names: dict[str, int] = {}
+    for number, one in enumerate(listed):
+        if one.said == ALONE:
+            continue
+        for name in _names(one):
+            join(number, names.setdefault(name, number))
+        if one.said in places:
+            join(number, places[one.said])
+    groups: dict[int, list[Bounce]] = defaultdict(list)
+    for number, one in enumerate(listed):
+        groups[head(number)].append(one)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _names(one: Bounce) -> Iterable[str]:
+    return {name for name in (song_name(one.name), song_name(one.title or "")) if name}
+
+
+def signature(group: Sequence[Bounce]) -> str:
+    """Changes whenever a group's bounces, their sound or a person's words change."""
+    parts = [(one.track.signature, one.name, one.title, one.arrived, one.said) for one in group]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
+
+
+def revisions(group: Sequence[Bounce]) -> list[Revision]:
+    """The songs of which a group has several bounces, each bounce with its number, oldest first."""
+    prints = {one.track.id: _fingerprint(one.track) for one in group}
+    songs: list[list[tuple[Bounce, str]]] = []
+    for one in group:
+        song, reason = _song_of(one, songs, prints)
+        if song is None:
+            songs.append([(one, "the first bounce")])
+        else:
+            song.append((one, reason))
+    return [
+        Revision(
+            one.track.id, song[0][0].track.id, number + 1, song[number - 1][0].track.id if number else None, reason
+        )
+        for song in songs
+        if len(song) > 1
+        for number, (one, reason) in enumerate(song)
+    ]
+
+
+def _song_of(
+    one: Bounce, songs: Sequence[list[tuple[Bounce, str]]], prints: Mapping[str, Fingerprint | None]
+) -> tuple[list[tuple[Bounce, str]] | None, str]:
+    """The song of which this is a later bounce, and why; (None, "") if it is the first of its own."""
+    for song in songs:
+        members = [bounce for bounce, _ in song]
+        if one.said in {bounce.track.id for bounce in members}:
+            return song, "your word"
+        if any(bounce.said == one.track.id for bounce in members):
+            return song, "your word"
+    own = prints[one.track.id]
+    if own is None or one.said is not None:
+        return None, ""
+    for song in songs:
+        for bounce, _ in reversed(song):
+            other = prints[bounce.track.id]
+            if other is None or bounce.said == ALONE or not set(_names(one)) & set(_names(bounce)):
+                continue
+            match = similarity(own, other)
+            if match.is_same:
+                return song, f"the same name, and {match.score:.0%} alike in sound"
+    return None, ""
+
+
+def _fingerprint(track: Track) -> Fingerprint | None:
+    try:
+        found = record.read(track.folder, {"fingerprint": Fingerprint}).results.get("fingerprint")
+    except RecordError:
+        return None
+    return found if isinstance(found, Fingerprint) and found.landmark_count else None
+
+
+def note_revisions(connection: duckdb.DuckDBPyConnection, tracks: Sequence[Track]) -> None:
+    """Keep which tracks are bounces of one song; only where names agree and something changed are sounds compared."""
+    known = catalogue.derived(connection, "revisions")
+    rows: list[catalogue.Row] = []
+    marks: dict[str, str] = {}
+    grouped: set[str] = set()
+    for group in candidates(bounces(connection, tracks)):
+        mark = signature(group)
+        grouped.update(one.track.id for one in group)
+        if any(known.get(one.track.id) != mark for one in group):
+            marks |= {one.track.id: mark for one in group}
+            rows += [asdict(one) for one in revisions(group)]
+    # What was in a group and is alone now: its partner is gone, or a person took it out.
+    marks |= {track: "" for track, mark in known.items() if mark and track not in grouped}
+    if marks:
+        catalogue.replace_derived(connection, "revisions", {"revisions": rows}, marks)
+
+
+def songs(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[Revision, ...]]:
+    """Track → all bounces of its song, oldest first, for those of which there are several."""
+    rows = connection.execute(
+        "SELECT track, song, number, previous, reason FROM revisions ORDER BY song, number"
+    ).fetchall()
+    listed: dict[str, list[Revision]] = defaultdict(list)
+    for row in rows:
+        listed[row[1]].append(Revision(*row))
+    return {one.track: tuple(song) for song in listed.values() for one in song}
