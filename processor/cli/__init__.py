@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from processor import __version__
-from processor.cli import ask, process
+from processor.cli import advise, ask, check, compare, process, profiles
 from processor.cli.shared import INTERRUPTED, NOTHING_DONE, OK, WRONG_USAGE, close_output, examples
 from processor.errors import LinerNotesError, WrongUsage
 
@@ -87,6 +87,11 @@ _COMMANDS = (
     process.run,
     process.watch,
     ask.analyse,
+    advise.advise,
+    check.check,
+    check.badge,
+    compare.compare,
+    profiles.profile,
     ask.query,
     ask.explain,
     ask.same,

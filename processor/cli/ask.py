@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from processor.cli.analysing import analysed
 from processor.cli.shared import (
     NOTHING_DONE,
     OK,
@@ -22,14 +21,13 @@ from processor.cli.shared import (
     open_workspace,
     plural,
     print_json,
-    progress_bar,
     say,
     workers_option,
 )
 from processor.errors import WorkspaceError, WrongUsage
 
 if TYPE_CHECKING:
-    from processor.config import Settings
+    from processor.graph import Outcome
     from processor.same import Twin
     from processor.workspace import Workspace
 
@@ -49,66 +47,30 @@ def analyse(files: tuple[Path, ...], workers: int | None, home: str | None, as_j
 
     With --json, one object a line: {"file": …, "loudness": {…}, "levels": {…}, …}, or {"file": …, "error": …}.
     """
-    from dataclasses import replace
-
     from processor.config import load_settings
-    from processor.engine import Engine
 
     settings = load_settings(home_path(home))
-    count = min(workers or settings.workers.count or os.cpu_count() or 1, len(files))
-    settings = replace(settings, workers=replace(settings.workers, count=count))
     failed = 0
-    with Engine(settings) as engine, progress_bar("Analysing", len(files)) as step:
-        for file, facts in _analyses(files, settings, engine):
-            step(file.name)
-            failed += "error" in facts
-            if as_json:
-                print_json({"file": decodable(str(file)), **facts})
-            else:
-                _show_analysis(file, facts)
+    for file, answer in analysed(files, settings, workers):
+        facts = _analysis_facts(answer)
+        failed += "error" in facts
+        if as_json:
+            print_json({"file": decodable(str(file)), **facts})
+        else:
+            _show_analysis(file, facts)
     if not failed:
         return OK
     return NOTHING_DONE if failed == len(files) else SET_ASIDE
 
 
-def _analyses(files: Sequence[Path], settings: Settings, engine: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Results in the order of the files, whichever is done first."""
-    from processor.engine import Job
-
-    facts: dict[int, dict[str, Any]] = {}
-    for number, file in enumerate(files):
-        if trouble := _why_not(file):
-            facts[number] = {"error": trouble}
-        else:  # the hash is not needed here; its place carries the number
-            engine.submit(Job(file.resolve(), f"{number}", settings.limits, settings.analysers.off))
-    for number, file in enumerate(files):
-        while number not in facts:
-            for done in engine.next_done():
-                facts[int(done.job.sha256)] = _analysis_facts(done)
-        yield file, facts.pop(number)
-
-
-def _why_not(file: Path) -> str | None:
-    """Why something cannot be analysed, where that is clear before it is opened."""
-    import stat
-
-    try:
-        mode = file.stat().st_mode
-    except OSError as error:
-        return f"It cannot be analysed: {error.strerror}."
-    if stat.S_ISDIR(mode):
-        return "This is a folder; name the files in it."
-    return None if stat.S_ISREG(mode) else "This is no regular file; it is never opened."
-
-
-def _analysis_facts(done: Any) -> dict[str, Any]:
+def _analysis_facts(answer: Outcome | str) -> dict[str, Any]:
     from processor.record import plain
 
-    if done.outcome is None:
-        return {"error": str(done.error)}
-    facts: dict[str, Any] = {name: plain(result) for name, result in done.outcome.results.items()}
-    if done.outcome.failures:
-        facts["failures"] = {name: {"kind": f.kind, "reason": f.reason} for name, f in done.outcome.failures.items()}
+    if isinstance(answer, str):
+        return {"error": answer}
+    facts: dict[str, Any] = {name: plain(result) for name, result in answer.results.items()}
+    if answer.failures:
+        facts["failures"] = {name: {"kind": f.kind, "reason": f.reason} for name, f in answer.failures.items()}
     return facts
 
 

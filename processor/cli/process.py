@@ -31,9 +31,11 @@ from processor.cli.shared import (
     say,
     workers_option,
 )
+from processor.errors import WrongUsage
 
 if TYPE_CHECKING:
     from processor.config import Settings
+    from processor.library import Track
     from processor.pipeline import Event
     from processor.workspace import Workspace
 
@@ -76,14 +78,21 @@ def run(files: tuple[Path, ...], workers: int | None, home: str | None, as_json:
 
 
 def _run(workspace: Workspace, settings: Settings, files: Sequence[Path], as_json: bool) -> int:
-    from processor import inbox
+    from processor import bundles, inbox
     from processor.engine import Engine
-    from processor.pipeline import Event, RunLog, add_previews, publish, run_all
+    from processor.feedback.desk import open_desk
+    from processor.pipeline import Event, RunLog, add_media, add_words, publish, run_all
 
+    open_desk(workspace, settings)  # what is wrong with profiles or platforms should be told before the work, not after
     found = inbox.drops_from(files, workspace) if files else inbox.scan(workspace)
     drops, moving = (found.drops, []) if files else _settled(workspace, settings, found.drops)
+    settled = drops
+    drops, _ = bundles.hold_back(workspace, drops, moving)
     early = [Event("ignored", one.name, reason=one.reason) for one in found.ignored]
     early += [Event("left", drop.name, reason="it is still being written, or named as unfinished") for drop in moving]
+    early += [
+        Event("left", drop.name, reason="its comparison is not complete") for drop in settled if drop not in drops
+    ]
     early += [Event("missing", one.name, reason=one.reason) for one in found.missing]
     events: list[Event] = []
     with _swept(workspace), Engine(settings) as engine, progress_bar("Processing", len(drops)) as step:
@@ -105,7 +114,9 @@ def _run(workspace: Workspace, settings: Settings, files: Sequence[Path], as_jso
             run_all(workspace, settings, drops, engine, RunLog(workspace, "run"), tell_step)
         else:
             publish(workspace)
-    add_previews(workspace, settings, counting("Preview"))
+    add_media(workspace, settings, counting("Preview"))
+    if trouble := add_words(workspace, settings):
+        click.echo(f"The advice stands in our own words: {trouble}", err=True)
     if not files:
         inbox.remove_empty_folders(workspace, older_than_s=0.0)
     if not as_json:
@@ -207,8 +218,10 @@ def _exit_code(events: Iterable[Event], *, is_named: bool) -> int:
 def watch(workers: int | None, home: str | None) -> None:
     """Process whatever is dropped into the inbox, until Ctrl-C or SIGTERM."""
     from processor.daemon import Daemon
+    from processor.feedback.desk import open_desk
 
     workspace, settings = open_workspace(home, create=True, workers=workers)
+    open_desk(workspace, settings)
     is_terminal = sys.stderr.isatty()
     last = ""
 
@@ -260,13 +273,13 @@ def _command_words() -> str:
 def rebuild(home: str | None, as_json: bool) -> int:
     """Make the catalogue and the site anew from the library's folders."""
     from processor import inbox
-    from processor.pipeline import add_previews, publish
+    from processor.pipeline import add_media, publish
 
     workspace, settings = open_workspace(home)
     workspace.create()
     inbox.sweep(workspace)
     changes = publish(workspace, rebuild=True, progress=counting("Rebuilding"))
-    add_previews(workspace, settings, counting("Preview"))
+    add_media(workspace, settings, counting("Preview"))
     for problem in changes.problems:
         click.echo(f"left out  {problem}", err=True)
     count = len(changes.all_tracks) - len(changes.problems)
@@ -311,7 +324,7 @@ def refresh(dry_run: bool, workers: int | None, home: str | None, as_json: bool)
 def _refresh(workspace: Workspace, settings: Settings, stale: Sequence[Any], command: str = "refresh") -> list[str]:
     """Run it, in the log under the name of the command; return the ids of tracks that failed."""
     from processor.engine import Engine
-    from processor.pipeline import RunLog, add_previews, publish
+    from processor.pipeline import RunLog, add_media, publish
     from processor.pipeline import refresh as refresh_tracks
 
     if not stale:
@@ -326,7 +339,7 @@ def _refresh(workspace: Workspace, settings: Settings, stale: Sequence[Any], com
                 click.echo(f"{one.track.id}: {event.reason}", err=True)
     log.close()
     publish(workspace)
-    add_previews(workspace, settings, counting("Preview"))
+    add_media(workspace, settings, counting("Preview"))
     return failed
 
 
@@ -336,6 +349,7 @@ def _refresh(workspace: Workspace, settings: Settings, stale: Sequence[Any], com
         "linernotes set morning-tape rating=4 genre='lo-fi'",
         "linernotes set 1a2b3c4d title='Morning Tape (Radio Edit)'",
         "linernotes set morning-tape note=   # takes the note back",
+        "linernotes set morning-tape-v2 revision_of=morning-tape",
     ),
 )
 @click.argument("track")
@@ -346,13 +360,15 @@ def set_words(track: str, words: tuple[str, ...], home: str | None, as_json: boo
     """Say something of a track: title, artist, album, genre, collection, rating (0–5), note, or an analyser's field.
 
     Your words are kept apart from what was measured, in person.json, and survive every analysis. TRACK is a track's
-    id, or the beginning of its id or of its hash. An empty value takes a word back.
+    id, or the beginning of its id or of its hash. An empty value takes a word back. revision_of=OTHER makes it a later
+    bounce of another track's song, revision_of=none a song of its own.
     """
     from processor import library, person
     from processor.pipeline import publish, stale_tracks
 
     workspace, settings = open_workspace(home)
     chosen = library.resolve(workspace, track)
+    words = tuple(_with_track(workspace, chosen, word) for word in words)
     with workspace.write_lock():
         said = person.merge(library.read_person(chosen), words)
         library.write_person(chosen, said)
@@ -367,3 +383,17 @@ def set_words(track: str, words: tuple[str, ...], home: str | None, as_json: boo
         for name, value in said.items():
             click.echo(f"  {name} = {value}")
     return SET_ASIDE if failed else OK  # the words are kept all the same
+
+
+def _with_track(workspace: Workspace, chosen: Track, word: str) -> str:
+    """The same word, with the whole id of the track that it names."""
+    from processor import library
+    from processor.feedback.revisions import ALONE, FIELD
+
+    field, _, other = (part.strip() for part in word.partition("="))
+    if field != FIELD or other in ("", ALONE):
+        return word
+    named = library.resolve(workspace, other)
+    if named.id == chosen.id:
+        raise WrongUsage(f"{word}: a track is no revision of itself.")
+    return f"{FIELD}={named.id}"

@@ -16,7 +16,7 @@ from tests.workspaces import Result, command, sound
 
 # A command of each kind that needs a workspace, with words that are right.
 NEED_A_WORKSPACE = [("query", "FROM tracks"), ("set", "alpha", "rating=1"), ("refresh",), ("rebuild",), ("serve",)]
-READ_SETTINGS = [*NEED_A_WORKSPACE, ("run",), ("watch",), ("analyse", "x.wav")]
+READ_SETTINGS = [*NEED_A_WORKSPACE, ("run",), ("watch",), ("analyse", "x.wav"), ("check", "x.wav"), ("advise", "x.wav")]
 
 
 def assert_sentence(result: Result, code: int) -> None:

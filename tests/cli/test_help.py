@@ -13,11 +13,16 @@ from processor.cli import cli
 from tests.workspaces import command
 
 COMMANDS = {
+    "advise",
     "analyse",
+    "badge",
+    "check",
+    "compare",
     "demo",
     "doctor",
     "explain",
     "init",
+    "profile",
     "query",
     "rebuild",
     "refresh",
@@ -30,7 +35,7 @@ COMMANDS = {
 # What a command needs only once it works; each costs up to half a second.
 HEAVY = ("numpy", "numba", "duckdb", "av", "soundfile", "watchdog", "jinja2", "processor.audio")
 # They print no data, but serve, watch or show.
-WITHOUT_JSON = {"serve", "watch", "demo"}
+WITHOUT_JSON = {"badge", "demo", "serve", "watch"}
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -72,7 +77,7 @@ def test_a_command_whose_output_is_data_prints_json(name: str) -> None:
     assert "--json" in command(name, "--help").out
 
 
-@pytest.mark.parametrize("name", ["analyse", "refresh", "run", "watch"])
+@pytest.mark.parametrize("name", ["advise", "analyse", "check", "refresh", "run", "watch"])
 def test_a_command_that_analyses_takes_workers(name: str) -> None:
     assert "--workers N" in command(name, "--help").out
 

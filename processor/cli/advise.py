@@ -1,0 +1,210 @@
+"""The command that says what is right and wrong with a mix: advise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from processor.cli.shared import (
+    NOTHING_DONE,
+    OK,
+    SET_ASIDE,
+    decodable,
+    examples,
+    home_option,
+    home_path,
+    json_option,
+    print_json,
+    workers_option,
+)
+from processor.errors import WrongUsage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from processor.config import Settings
+    from processor.feedback.advice import Advice
+    from processor.feedback.desk import Desk, Verdict
+    from processor.feedback.llm import Wording
+    from processor.feedback.profiles import Profile
+    from processor.record import Results
+
+# Colour of a severity on a terminal.
+_COLOURS = {"fault": "red", "warning": "yellow", "note": "blue", "strength": "green"}
+_MARKS = {"fault": "✗", "warning": "⚠", "note": "·", "strength": "✓"}
+
+
+@click.command(
+    epilog=examples(
+        "linernotes advise mix.wav",
+        "linernotes advise mix.wav --profile techno --target apple",
+        "linernotes advise mix.wav --reference hit.wav --reference other-hit.flac",
+        "linernotes advise --json *.wav | jq -r '.advice[] | select(.severity == \"fault\") | .title'",
+    )
+)
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE…")
+@click.option(
+    "--reference",
+    "references",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Measure against this recording; several make a corridor.",
+)
+@click.option("--profile", metavar="NAME", help="Measure against this kind of music. [default: by the genre tag]")
+@click.option("--target", metavar="NAME", help="Where the music goes. [default: the setting desk.target]")
+@click.option("--words", is_flag=True, help="Let a language model word it, too: sends numbers and the file's name.")
+@workers_option
+@home_option
+@json_option
+def advise(
+    files: tuple[Path, ...],
+    references: tuple[Path, ...],
+    profile: str | None,
+    target: str | None,
+    words: bool,
+    workers: int | None,
+    home: str | None,
+    as_json: bool,
+) -> int:
+    """Say what is right and wrong with a mix, where, and what to do about it; nothing is stored.
+
+    With --json, one object a line: {"file": …, "profile": …, "target": …, "advice": […]}, or {"file": …, "error": …}.
+    `linernotes profile list` shows the profiles.
+    """
+    from processor.cli.analysing import analysed
+    from processor.feedback.desk import judge
+
+    if references and profile:
+        raise WrongUsage("--reference and --profile both say what to measure against; give one of them.")
+    desk = _desk(home, target, profile)
+    against = _of_references(references, desk.settings, workers) if references else desk.profiles.get(profile or "")
+    failed = 0
+    for file, answer in analysed(files, desk.settings, workers):
+        if isinstance(answer, str):
+            failed += 1
+            _show_error(file, answer, as_json)
+            continue
+        verdict = judge(desk, answer.results, {}, against)
+        wording = _wording(desk, file, verdict, answer.results) if words else None
+        _show(file, verdict, wording, as_json)
+    if not failed:
+        return OK
+    return NOTHING_DONE if failed == len(files) else SET_ASIDE
+
+
+def _desk(home: str | None, target: str | None, profile: str | None) -> Desk:
+    """The desk of the workspace, with what the command line says in the place of its settings."""
+    from dataclasses import replace
+
+    from processor.config import load_settings
+    from processor.feedback.desk import open_desk
+    from processor.feedback.platforms import unknown
+    from processor.workspace import Workspace
+
+    path = home_path(home)
+    settings = load_settings(path)
+    desk = open_desk(Workspace(path), settings)
+    if profile and profile not in desk.profiles:
+        raise WrongUsage(f"--profile: {unknown(profile, 'profile', desk.profiles)}")
+    if target and target not in desk.platforms:
+        raise WrongUsage(f"--target: {unknown(target, 'platform', desk.platforms)}")
+    changed = replace(settings.desk, target=target or settings.desk.target)
+    return replace(desk, settings=replace(settings, desk=changed))
+
+
+def _of_references(references: Sequence[Path], settings: Settings, workers: int | None) -> Profile:
+    """The corridor that references make."""
+    from processor.cli.analysing import analysed
+    from processor.feedback.profiles import profile_of
+    from processor.files import printable
+
+    found = []
+    for file, answer in analysed(references, settings, workers):
+        if isinstance(answer, str):
+            raise WrongUsage(f"--reference {printable(str(file))}: {answer}")
+        found.append(answer.results)
+    names = ", ".join(printable(file.name) for file in references)
+    return profile_of("reference", names, found, f"measured on {names}")
+
+
+def _wording(desk: Desk, file: Path, verdict: Verdict, results: Results) -> Wording | str:
+    """A language model's words, or why there are none."""
+    from processor.feedback.llm import NoWords, worded
+    from processor.feedback.words import facts_of
+
+    try:
+        return worded(facts_of(verdict, results), {"file": file.name}, desk.settings.llm)
+    except NoWords as error:
+        return str(error)
+
+
+def _show_error(file: Path, reason: str, as_json: bool) -> None:
+    from processor.files import printable
+
+    if as_json:
+        print_json({"file": decodable(str(file)), "error": reason, "advice": []})
+    else:
+        click.secho(printable(str(file)), bold=True)
+        click.echo(f"  {reason}")
+
+
+def _show(file: Path, verdict: Verdict, wording: Wording | str | None, as_json: bool) -> None:
+    from processor.feedback.advice import facts_of
+    from processor.files import printable
+
+    if as_json:
+        print_json(
+            {
+                "file": decodable(str(file)),
+                "profile": verdict.profile.name,
+                "target": verdict.platform.name,
+                "advice": facts_of(verdict.advice),
+                **_wording_facts(wording),
+            }
+        )
+    else:
+        click.secho(printable(str(file)), bold=True)
+        click.echo(f"  against {verdict.profile.title} ({verdict.profile_why}), for {verdict.platform.title}")
+        for one in verdict.advice:
+            _show_advice(one)
+        if not verdict.advice:
+            click.echo("  There is nothing to say of it.")
+        _show_wording(wording)
+    for reason in verdict.broken:
+        click.echo(f"A rule could not judge it: {reason}", err=True)
+
+
+def _wording_facts(wording: Wording | str | None) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    if wording is None:
+        return {}
+    return {"wording": None, "wording_error": wording} if isinstance(wording, str) else {"wording": asdict(wording)}
+
+
+def _show_wording(wording: Wording | str | None) -> None:
+    if isinstance(wording, str):
+        click.echo(f"\n  These are our own words: {wording}")
+    elif wording is not None:
+        click.echo(f"\n  In the words of {wording.model}, which may use no other facts:")
+        for title, part in (("Summary", wording.summary), ("First", wording.priorities), ("Notes", wording.notes)):
+            click.echo(f"    {title}: " + " ".join(sentence.text for sentence in part))
+
+
+def _show_advice(one: Advice) -> None:
+    from processor.site.charts import clock
+
+    places = ", ".join(clock(start) for start, _ in one.times_s[:6]) + (" …" if len(one.times_s) > 6 else "")
+    head = click.style(f"{_MARKS[one.severity]} {one.severity}", fg=_COLOURS[one.severity])
+    click.echo(f"\n  {head}  {click.style(one.title, bold=True)}  [{one.id}]")
+    click.echo(f"    {one.text}" + (f" At {places}." if places else ""))
+    for step in one.processing:
+        click.echo(f"    → {step.text}")
+    for proof in one.evidence:
+        value = f"{proof.value:g}" if isinstance(proof.value, float) else str(proof.value)
+        click.echo(
+            click.style(f"      {proof.field} = {value} {proof.unit}".rstrip() + f", fine: {proof.limit}", dim=True)
+        )
