@@ -24,12 +24,12 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.polling import PollingObserver
 
-from processor import inbox, setaside
+from processor import bundles, inbox, setaside
 from processor.config import Settings
 from processor.engine import Engine
 from processor.errors import WorkspaceError
 from processor.inbox import Drop, Settling
-from processor.pipeline import PUBLISH_EVERY_S, Event, RunLog, add_previews, process, publish
+from processor.pipeline import PUBLISH_EVERY_S, Event, RunLog, add_media, add_words, left_alone, process, publish
 from processor.workspace import Workspace
 
 LOG_NAME = "watch.log"
@@ -254,13 +254,16 @@ class Daemon:
         ear.listen()
         drops = inbox.scan(self._workspace).drops
         ready, waiting = self._settling.split(drops)
+        ready, _ = bundles.hold_back(self._workspace, ready, waiting)
         todo = self._patience.due(ready, drops)
         if todo:
             self._process(todo, len(waiting), engine)
+            if trouble := add_words(self._workspace, self._settings):
+                log.warning("no words by a model: %s", trouble)
         inbox.remove_empty_folders(self._workspace, older_than_s=inbox.FOLDER_GRACE_S)
         self._publish_notices()
         # A few at a time, so that what arrives meanwhile does not wait for an album's previews.
-        if add_previews(self._workspace, self._settings, most=PREVIEWS_AT_ONCE):
+        if add_media(self._workspace, self._settings, most=PREVIEWS_AT_ONCE):
             return 0.1
         self._status(0, len(waiting))
         return max(0.1, self._settings.inbox.settle_s / 2) if waiting else self._settings.inbox.rescan_s
@@ -305,7 +308,7 @@ class Daemon:
         """Publish when what is set aside or ignored changed without a file being processed."""
         now = (
             [f.name for f in setaside.failures(self._workspace)],
-            [i.name for i in inbox.scan(self._workspace).ignored],
+            [(notice.name, notice.reason) for notice in left_alone(self._workspace)],
         )
         if now != self._notices:
             publish(self._workspace)

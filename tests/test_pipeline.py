@@ -661,9 +661,9 @@ def test_pages_are_made_again_where_there_are_new_previews(
     made = [3, 0]
     monkeypatch.setattr(pipeline.media, "make_previews", lambda *given: asked.append(given) or made.pop(0))
     monkeypatch.setattr(pipeline, "publish", published.append)
-    assert pipeline.add_previews(workspace, settings, None, 4) == 3
+    assert pipeline.add_media(workspace, settings, None, 4) == 3
     assert published == [workspace]
-    assert pipeline.add_previews(workspace, settings) == 0
+    assert pipeline.add_media(workspace, settings) == 0
     assert published == [workspace]
     assert asked == [(workspace, [], None, settings, 4), (workspace, [], None, settings, None)]
 
@@ -883,6 +883,6 @@ def test_pages_follow_when_previews_are_switched_off(workspace: Workspace, setti
     preview.write_bytes(b"an MP3")
     publish(workspace)
     assert "<audio" in page.read_text()
-    assert pipeline.add_previews(workspace, settings) == 1  # the fixture's settings have none
+    assert pipeline.add_media(workspace, settings) == 1  # the fixture's settings have none
     assert not preview.exists()
     assert "<audio" not in page.read_text()
