@@ -11,7 +11,7 @@
   const PORTION = 100;
   const DAY_MS = 86400000;
   const KEYS_THAT_TURN = 12; // hours of the Camelot wheel
-  const NAMES = ["text", "sort", "tempo_min", "tempo_max", "loudness_min", "loudness_max", "key", "fits", "genre", "collection", "rating", "added"];
+  const NAMES = ["text", "sort", "tempo_min", "tempo_max", "loudness_min", "loudness_max", "key", "fits", "genre", "collection", "rating", "checks", "added"];
   const table = document.getElementById("tracks");
   const plainBody = table.tBodies[0];
   const plainPages = document.getElementById("pages");
@@ -41,6 +41,7 @@
         tempo: tenths(tempo), loudness: tenths(loudness), peak: tenths(peak), length, rating, place,
         added: new Date(day * DAY_MS).toISOString().slice(0, 10),
         partial: marks & 1, clipped: marks & 2, tempoDoubtful: marks & 4, keyDoubtful: marks & 8,
+        checks: marks & 16 ? (marks & 32 ? "fail" : "pass") : null, revision: marks >> 6,
       };
       track.haystack = folded([title, track.artist, track.collection, track.genre].filter(Boolean).join("\n"));
       const spot = wheel(camelot);
@@ -96,7 +97,7 @@
       if (low !== null) tests.push((track) => track[name] !== null && track[name] >= low);
       if (high !== null) tests.push((track) => track[name] !== null && track[name] <= high);
     }
-    for (const name of ["genre", "collection", "added"]) {
+    for (const name of ["genre", "collection", "added", "checks"]) {
       if (state[name]) tests.push((track) => track[name] === state[name]);
     }
     if (state.rating) tests.push((track) => track.rating !== null && track.rating >= Number(state.rating));
@@ -196,7 +197,10 @@
       else part[name].textContent = track[name];
       if (track[name] && name !== "artist") part[name].href = address(name, track[name]);
     }
-    for (const name of ["partial", "clipped"]) if (!track[name]) part[name].remove();
+    for (const name of ["partial", "clipped", "revision"]) if (!track[name]) part[name].remove();
+    if (track.revision) part.revision.textContent = `v${track.revision}`;
+    if (track.checks) showChecks(part.checks, track);
+    else part.checks.remove();
     measured(part.tempo, track.tempo, "BPM", track.tempoDoubtful);
     measured(part.loudness, track.loudness, "LUFS");
     measured(part.peak, track.peak, "dBTP");
@@ -207,6 +211,15 @@
     part.added.textContent = track.added;
     part.added.dateTime = track.added;
     return made;
+  }
+
+  function showChecks(link, track) {
+    const isFailing = track.checks === "fail";
+    link.href = `tracks/${track.id}.html#checks`;
+    link.textContent = isFailing ? "✗" : "✓";
+    link.title = isFailing ? "Checks fail" : "All checks pass";
+    link.setAttribute("aria-label", link.title);
+    link.classList.add(isFailing ? "bad" : "good");
   }
 
   function keyLabel(track) {

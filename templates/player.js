@@ -130,6 +130,26 @@
     if (error.name !== "AbortError") part.textContent = "This browser cannot play the preview.";
   }
 
+  // A gain beside the listener's own volume: that of a platform, from `desk.js`. A browser only turns down.
+  let gain = 1;
+  function setVolume() {
+    audio.volume = gain * Number(volume.value);
+  }
+
+  function takeGain({ db, label }) {
+    gain = Math.min(1, 10 ** (db / 20));
+    setVolume();
+    let shown = find(".player-gain");
+    if (!shown) {
+      shown = document.createElement("span");
+      shown.className = "player-gain label";
+      part.after(shown);
+    }
+    shown.textContent = label;
+    shown.hidden = !label;
+    if (label && audio.paused) toggle();
+  }
+
   // To the mark before or behind the present time; just behind a mark, "before" means the one before that.
   function step(marks, direction) {
     const time = audio.currentTime;
@@ -208,7 +228,8 @@
   bar.hidden = false;
   play.addEventListener("click", toggle);
   help.addEventListener("click", () => dialog.showModal());
-  volume.addEventListener("input", () => { audio.volume = Number(volume.value); });
+  volume.addEventListener("input", setVolume);
+  player.addEventListener("gain", (event) => takeGain(event.detail));
   for (const name of ["play", "pause", "ended"]) audio.addEventListener(name, showState);
   for (const name of ["timeupdate", "seeked"]) audio.addEventListener(name, show);
   audio.addEventListener("error", () => showTrouble(audio.error ?? {}));

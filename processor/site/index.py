@@ -35,9 +35,11 @@ _QUERY = """
 SELECT tracks.track, tracks.title, tracks.artist, tracks.collection, tracks.genre, tracks.rating, tracks.added,
     source.duration_s, loudness.integrated_lufs, loudness.true_peak_dbtp, beats.tempo_bpm, key.camelot, key.name,
     coalesce(source.partial, false), coalesce(levels.clipped_samples, 0) > 0,
-    coalesce(beats.confidence, 1) < ?, coalesce(key.confidence, 1) < ?
+    coalesce(beats.confidence, 1) < ?, coalesce(key.confidence, 1) < ?, checked.failing, tracks.revision
 FROM tracks LEFT JOIN source USING (track) LEFT JOIN loudness USING (track) LEFT JOIN levels USING (track)
     LEFT JOIN beats USING (track) LEFT JOIN key USING (track)
+    LEFT JOIN (SELECT track, count(*) FILTER (status = 'fail') AS failing FROM checks GROUP BY track) AS checked
+    USING (track)
 ORDER BY tracks.arrived_utc DESC, lower(tracks.title), tracks.track
 """
 
@@ -63,22 +65,25 @@ class Row:
     is_clipped: bool
     is_tempo_doubtful: bool
     is_key_doubtful: bool
+    failing: int | None
+    revision: int | None
 
 
-def index_pages(connection: duckdb.DuckDBPyConnection, attention: int) -> Pages:
+def index_pages(connection: duckdb.DuckDBPyConnection, attention: int, comparisons: int = 0) -> Pages:
     """Page → (what its input is, how to make it).
 
     Args:
         connection: the catalogue.
         attention: how many files of the inbox a person should look at.
+        comparisons: how many there are.
     """
     rows = _rows(connection)
     parts = [rows[start : start + TRACKS_A_PAGE] for start in range(0, max(len(rows), 1), TRACKS_A_PAGE)]
     common = {"total": len(rows), "pages": len(parts), "choices": _choices(rows)}
     pages: Pages = {}
     for number, part in enumerate(parts, 1):
-        own = {"overview": _overview(rows), "attention": attention} if number == 1 else {}
-        facts = {"overview": None, "attention": 0, **common, **own, "number": number, "rows": part}
+        own = {"overview": _overview(rows), "attention": attention, "comparisons": comparisons} if number == 1 else {}
+        facts = {"overview": None, "attention": 0, "comparisons": 0, **common, **own, "number": number, "rows": part}
         pages[_page_name(number)] = repr(facts), partial(_page, facts)
     data = _data(rows)
     pages[DATA_NAME] = data, partial(str, data)
@@ -200,13 +205,20 @@ def _data(rows: Sequence[Row]) -> str:
             _length(row.duration_s),
             row.rating,
             (row.added - date(1970, 1, 1)).days,
-            row.is_partial | row.is_clipped << 1 | row.is_tempo_doubtful << 2 | row.is_key_doubtful << 3,
+            _marks(row),
         ]
         for row in rows
     ]
     everything = [artists.known, collections.known, genres.known, keys.known, packed]
     text = json.dumps(everything, ensure_ascii=False, separators=(",", ":")).translate(_LINE_ENDS)
     return f"linerNotesTracks={text};\n"
+
+
+def _marks(row: Row) -> int:
+    """What is so or not, as bits; from the seventh on, which bounce of its song it is."""
+    is_checked, is_failing = row.failing is not None, bool(row.failing)
+    bits = (row.is_partial, row.is_clipped, row.is_tempo_doubtful, row.is_key_doubtful, is_checked, is_failing)
+    return sum(bit << place for place, bit in enumerate(bits)) + ((row.revision or 0) << len(bits))
 
 
 # Two characters that JSON allows in text and older scripts take for the end of a line.

@@ -7,20 +7,19 @@ Whatever came from a file or a person is escaped so that it is text and nothing 
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from processor import library, record
 from processor.analysis import all_analysers, reading_order, result_types
 from processor.errors import RecordError
-from processor.files import printable, remove_leftovers, write_atomically
+from processor.files import remove_leftovers, write_atomically
 from processor.library import Arrival, Track
 from processor.quantities import Column, columns
 from processor.record import JSON, Record
@@ -29,8 +28,15 @@ from processor.site.charts import clock
 from processor.site.charts.bands import SIX, SIX_NAMES
 from processor.site.charts.frame import spans
 from processor.site.charts.music import chord_name
+from processor.site.markdown_desk import desk_blocks
 from processor.site.markdown_pictures import LOUDNESS, NAMES, NO_ROLES, SECTIONS, SPECTROGRAM, SPECTRUM, pictures
+from processor.site.markdown_text import code as code  # where tests and neighbours look for it
+from processor.site.markdown_text import escaped as escaped
+from processor.site.markdown_text import folded, table
 from processor.site.rendering import NOTHING, shown_as, text_of
+
+if TYPE_CHECKING:
+    from processor.feedback.desk import Verdict
 
 REPORT_NAME = "report.md"
 PICTURES_FOLDER = "report"
@@ -42,16 +48,6 @@ YOUR_WORD = " `your word`"
 EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 # These lists have a table of their own, with their times.
 _LISTED = {"chords.labels", "sections.labels", "sections.roles", "sections.role_confidences"}
-
-# What means something inside a line gets a backslash; also the braces of Liquid, which GitHub Pages would run.
-# GitHub finds mentions, formulas, emoji and addresses in the text that comes out of the parser, where a backslash is
-# gone; a tag around one character tears such words apart.
-_SPECIAL = re.compile(
-    r"([\\`*_{}\[\]<>|~]|&(?=#?\w+;)|(?<!\S)#(?!\d))|([@$]|#(?=\d)|(?<=www)\.|/(?=/)|:(?=[\w+-]+:))", re.IGNORECASE
-)
-_AT_START = re.compile(r"^(?:(\d{1,9})(?=[.)](?:\s|$))|(?=[-+=]))")
-_BREAKS = re.compile(r"[ \t-\r\x1c-\x1f\x85\u2028\u2029]+")  # not the thin and hard spaces of numbers
-_PLAIN = re.compile(r"[\w ,./()+=…-]+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -67,10 +63,14 @@ class Report:
     pictures: Mapping[str, bytes]
 
 
-def write_report(track: Track) -> bool:
+def write_report(track: Track, verdict: Verdict | None = None) -> bool:
     """Write a track's report where it differs from what is there; return whether anything was written or removed.
 
     A record that cannot be read leaves the report as it is: its numbers were right, and the pages say what is wrong.
+
+    Args:
+        track: whose.
+        verdict: what the mix desk says of it; without it the report has numbers only.
 
     Raises:
         OSError: the folder cannot be written.
@@ -79,7 +79,8 @@ def write_report(track: Track) -> bool:
     has_room = folder.is_dir() or not folder.exists()  # else somebody's file has the name, perhaps the sound itself
     try:
         found = record.read(track.folder, result_types())
-        made = report(found, library.read_person(track), library.arrivals(track), with_pictures=has_room)
+        said, arrivals = library.read_person(track), library.arrivals(track)
+        made = report(found, said, arrivals, verdict, with_pictures=has_room)
     except (RecordError, ArithmeticError, ValueError):  # the latter two: numbers in it that no analyser gives
         return False
     wanted = {folder / name: made.pictures.get(name) for name in NAMES} if has_room else {}
@@ -105,7 +106,12 @@ def _content(path: Path) -> bytes | None:
 
 
 def report(
-    found: Record, said: Mapping[str, JSON], arrivals: Sequence[Arrival], *, with_pictures: bool = True
+    found: Record,
+    said: Mapping[str, JSON],
+    arrivals: Sequence[Arrival],
+    verdict: Verdict | None = None,
+    *,
+    with_pictures: bool = True,
 ) -> Report:
     """The report of a record.
 
@@ -113,11 +119,13 @@ def report(
         found: the record.
         said: a person's words.
         arrivals: every drop of the file, first to last.
+        verdict: what the mix desk says of it, or None.
         with_pictures: draw pictures and show them.
     """
     drawn = pictures(found.results) if with_pictures else {}
     blocks = [
         *_head(found, said, arrivals),
+        *([] if verdict is None else desk_blocks(verdict, found)),
         *_loudness(found, drawn),
         *_spectrum(found, drawn),
         *_form(found, drawn),
@@ -127,42 +135,6 @@ def report(
         _footer(found),
     ]
     return Report("\n\n".join(blocks) + "\n", drawn)
-
-
-# Text
-
-
-@lru_cache(maxsize=4096)
-def escaped(text: str) -> str:
-    """Any text as one line that Markdown takes for nothing but text."""
-    line = _SPECIAL.sub(_harmless, _line(text))
-    return _AT_START.sub(r"\1\\", line) or NOTHING
-
-
-def _line(text: str) -> str:
-    return printable(_BREAKS.sub(" ", text).strip())
-
-
-def _harmless(found: re.Match[str]) -> str:
-    return f"\\{found[1]}" if found[1] else f"<span>{found[2]}</span>"
-
-
-def code(text: str) -> str:
-    """A text as inline code; where backticks might not hold it, as a tag around escaped text."""
-    line = _line(text)
-    return f"`{line}`" if _PLAIN.fullmatch(line) else f"<code>{escaped(line)}</code>"
-
-
-def _table(head: Sequence[str], align: str, rows: Sequence[Sequence[str]]) -> str:
-    """A table; every cell is escaped already, `align` has l, r or c for each column."""
-    rule = {"l": ":--", "r": "--:", "c": ":-:"}
-    lines = [head, [rule[one] for one in align], *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def _folded(summary: str, content: str) -> str:
-    """What folds out; `summary` is our own words and numbers."""
-    return f"<details>\n<summary>{summary}</summary>\n\n{content}\n\n</details>"
 
 
 # Head
@@ -186,7 +158,7 @@ def _head(found: Record, said: Mapping[str, JSON], arrivals: Sequence[Arrival]) 
     rows = [_fact(fact) for fact in facts(found.results, said)]
     rows += [[label, escaped(text) + more] for label, text, more in _details(found, said, told, arrivals) if text]
     yield "## About"
-    yield _table(["What", "Value"], "ll", rows)
+    yield table(["What", "Value"], "ll", rows)
 
 
 def _fact(fact: Fact) -> list[str]:
@@ -243,7 +215,7 @@ def _spectrum(found: Record, drawn: Mapping[str, bytes]) -> Iterator[str]:
             [name, f"{text_of(share, 1)} %" if share is not None else NOTHING, _bar(share)]
             for name, share in zip(SIX_NAMES, shares, strict=True)
         ]
-        yield _table(["Band", "Share of the energy", ""], "lrl", rows)
+        yield table(["Band", "Share of the energy", ""], "lrl", rows)
     if SPECTROGRAM in drawn:
         yield _picture("Spectrogram: which frequencies sound when", SPECTROGRAM)
         centres = np.asarray(found.results["spectrogram"].centres_hz, dtype=np.float64).ravel().tolist()
@@ -281,7 +253,7 @@ def _form(found: Record, drawn: Mapping[str, bytes]) -> Iterator[str]:
         ]
         for span, label, role, sure in list(listed)[: min(len(times), MAX_SECTIONS)]
     ]
-    yield _table(["Start", "End", "Label", "Role", "Sure of the role", "Key"], "rrllrl", rows)
+    yield table(["Start", "End", "Label", "Role", "Sure of the role", "Key"], "rrllrl", rows)
     if len(times) > MAX_SECTIONS:
         yield f"{len(times) - MAX_SECTIONS} more sections are in the record."
 
@@ -311,7 +283,7 @@ def _chords(found: Record) -> Iterator[str]:
     names = [f"{clock(start)} {escaped(chord_name(label))}" for (start, _), label in listed[:FOLDED_VALUES]]
     rest = len(listed) - len(names)
     yield "## Chords"
-    yield _folded(f"{len(listed)} chords with their times", " · ".join(names) + (f" · {rest} more" if rest else ""))
+    yield folded(f"{len(listed)} chords with their times", " · ".join(names) + (f" · {rest} more" if rest else ""))
 
 
 # Numbers
@@ -337,12 +309,12 @@ def _fields(analyser: str, result: Any) -> Iterator[str]:
     declared = columns(type(result))
     cells = [escaped(_cell(value, column)) for value, column in zip(values, declared, strict=True)]
     lines = [f"{left}{cell}{right}" for cell, (left, right) in zip(cells, _rows(analyser), strict=True)]
-    yield "\n".join([_table(["Label", "Value", "Unit", "Field", "Source"], "lrlll", []), *lines])
+    yield "\n".join([table(["Label", "Value", "Unit", "Field", "Source"], "lrlll", []), *lines])
     for value, column in zip(values, declared, strict=True):
         if isinstance(value, tuple) and len(value) > CELL_VALUES and f"{analyser}.{column.name}" not in _LISTED:
             shown = text_of(value[:FOLDED_VALUES], column.quantity.digits)
             more = "" if len(value) <= FOLDED_VALUES else " / …"
-            yield _folded(f"{html.escape(column.quantity.label)}: all {len(value)} values", escaped(shown) + more)
+            yield folded(f"{html.escape(column.quantity.label)}: all {len(value)} values", escaped(shown) + more)
     yield _meanings(analyser)
 
 
@@ -378,7 +350,7 @@ def _meanings(analyser: str) -> str:
     """What each number means, in a sentence."""
     declared = [column.quantity for column in columns(result_types()[analyser])]
     lines = [f"- **{escaped(quantity.label)}**: {escaped(quantity.help)}" for quantity in declared]
-    return _folded("What these numbers mean", "\n".join(lines))
+    return folded("What these numbers mean", "\n".join(lines))
 
 
 def _footer(found: Record) -> str:

@@ -14,19 +14,25 @@ from pathlib import Path
 import duckdb
 
 from processor.analysis import result_types
+from processor.feedback.comparisons import folders
+from processor.feedback.desk import Desk, code_version
+from processor.feedback.ledger import Beside, Ledger, verdict_of
 from processor.files import templates_folder, write_atomically
 from processor.library import Track
 from processor.quantities import columns
-from processor.site import media
+from processor.site import comparison, media
 from processor.site.actions import Notice, action_pages
 from processor.site.index import Pages, index_pages
 from processor.site.markdown import write_report
 from processor.site.reference import reference_pages
 from processor.site.rendering import assets
+from processor.site.revisions import revision_pages
 from processor.site.track import track_page
 from processor.workspace import Workspace, cannot_write
 
 STATE_NAME = "pages.json"
+# Pages of what is compared; there may be none.
+COMPARED = ("revisions/*.html", "comparisons/*.html", "comparisons.html")
 PARALLEL_FROM = 1000  # below, starting processes costs more than they save
 
 
@@ -34,6 +40,7 @@ def publish(
     workspace: Workspace,
     connection: duckdb.DuckDBPyConnection,
     tracks: Sequence[Track],
+    derived: Ledger,
     failed: Sequence[Notice],
     ignored: Sequence[Notice],
     progress: Callable[[int, int], None] | None = None,
@@ -43,13 +50,21 @@ def publish(
     media.make_pictures(workspace, tracks)
     sounds = media.signatures(workspace.site)
     wanted = {f"tracks/{track.id}.html": track for track in tracks}
-    inputs = {page: f"{track.signature} {sounds.get(track.id, '')}" for page, track in wanted.items()}
+    inputs = {
+        page: f"{track.signature} {sounds.get(track.id, '')} {derived.signature(track.id)}"
+        for page, track in wanted.items()
+    }
     stale = {page: track for page, track in wanted.items() if not state.is_fresh(page, inputs[page])}
-    for number, (page, _) in enumerate(_write_tracks(workspace.site, stale), 1):
+    for number, (page, _) in enumerate(_write_tracks(workspace.site, stale, derived), 1):
         state.note(page, inputs[page])
         if progress is not None:
             progress(number, len(stale))
-    others = _other_pages(connection, failed, ignored)
+    comparison.link_auditions(workspace)
+    others = {
+        **_other_pages(connection, failed, ignored, len(folders(workspace))),
+        **revision_pages(workspace, connection, tracks, derived),
+        **comparison.comparison_pages(workspace, tracks),
+    }
     for page in state.on_disk():
         if page not in wanted and page not in others:
             state.remove(page)
@@ -69,11 +84,13 @@ def forget(workspace: Workspace) -> None:
     media.forget(workspace)
 
 
-def _write_tracks(site: Path, stale: Mapping[str, Track]) -> Iterator[tuple[str, Track]]:
+def _write_tracks(site: Path, stale: Mapping[str, Track], derived: Ledger) -> Iterator[tuple[str, Track]]:
     """Write track pages and yield each as it is done; with many to do, on all processors."""
+    write = partial(_write_track, derived.desk)
+    besides = (derived.beside(track.id) for track in stale.values())
     if len(stale) < PARALLEL_FROM:
-        for page, track in stale.items():
-            _write_track(site / page, track)
+        for (page, track), beside in zip(stale.items(), besides, strict=True):
+            write(site / page, track, beside)
             yield page, track
         return
     paths = [site / page for page in stale]
@@ -81,15 +98,16 @@ def _write_tracks(site: Path, stale: Mapping[str, Track]) -> Iterator[tuple[str,
     with ProcessPoolExecutor(
         mp_context=context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
     ) as pool:
-        done = pool.map(_write_track, paths, stale.values(), chunksize=100)
+        done = pool.map(write, paths, stale.values(), besides, chunksize=100)
         for entry, _ in zip(stale.items(), done, strict=True):
             yield entry
 
 
-def _write_track(path: Path, track: Track) -> None:
-    _write(path, track_page(track, path.parents[1]))
+def _write_track(desk: Desk, path: Path, track: Track, beside: Beside) -> None:
+    verdict = verdict_of(desk, track, beside)
+    _write(path, track_page(track, path.parents[1], verdict, beside))
     try:
-        write_report(track)
+        write_report(track, verdict)
     except OSError as error:
         raise cannot_write(track.folder, error) from error
 
@@ -122,7 +140,7 @@ class _State:
 
     def on_disk(self) -> list[str]:
         """Pages of the kinds that come and go, by what is there and not by what was noted."""
-        patterns = ("tracks/*.html", "index-*.html", "runs/*.html", "actions-*.html")
+        patterns = ("tracks/*.html", "index-*.html", "runs/*.html", "actions-*.html", *COMPARED)
         return [path.relative_to(self._site).as_posix() for pattern in patterns for path in self._site.glob(pattern)]
 
     def remove(self, page: str) -> None:
@@ -146,15 +164,18 @@ def version() -> str:
         for path in sorted(folder.glob(pattern)):
             if path.is_file():
                 digest.update(path.name.encode() + path.read_bytes())
+    digest.update(code_version().encode())  # what the mix desk says stands on pages, too
     for name, kind in result_types().items():
         digest.update(repr((name, [(c.name, c.quantity) for c in columns(kind)])).encode())
     return digest.hexdigest()
 
 
-def _other_pages(connection: duckdb.DuckDBPyConnection, failed: Sequence[Notice], ignored: Sequence[Notice]) -> Pages:
-    """Page → (what its input is, how to make it), for all that is not a track."""
+def _other_pages(
+    connection: duckdb.DuckDBPyConnection, failed: Sequence[Notice], ignored: Sequence[Notice], comparisons: int
+) -> Pages:
+    """Page → (what its input is, how to make it), for all that is about no single track."""
     pages = {
-        **index_pages(connection, len(failed) + len(ignored)),
+        **index_pages(connection, len(failed) + len(ignored), comparisons),
         **action_pages(connection, failed, ignored),
         **reference_pages(connection),
     }

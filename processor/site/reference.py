@@ -12,12 +12,17 @@ from typing import Any
 import duckdb
 
 from processor.analysis import all_analysers, result_types
+from processor.feedback.desk import code_version
 from processor.quantities import Column, columns
+from processor.site.guide import desk_tables
 from processor.site.index import Pages
 from processor.site.rendering import render
 
 # What is said of a table, where no analyser's own words say it.
 _TABLES = {
+    "advice": "What the mix desk says of each track, one row a finding, the worst first.",
+    "checks": "How each track did in each check, the built-in ones and your own of `library/checks/`.",
+    "revisions": "Which tracks are bounces of one song, one row a bounce; a song with one bounce has none.",
     "library": "What each track is and where it lies.",
     "drops": "Every drop of every track: a second one of the same bytes is noted here and not analysed again.",
     "person": "What a person said, one row a word (`linernotes set`).",
@@ -35,12 +40,20 @@ _QUESTIONS = {
     "metadata": "SELECT artist, count(*) AS tracks FROM metadata GROUP BY ALL ORDER BY 2 DESC",
     "source": "SELECT codec, count(*) AS files, sum(duration_s) / 3600 AS hours FROM source GROUP BY ALL",
     "library": "SELECT added, count(*) AS tracks FROM library GROUP BY ALL ORDER BY added",
+    "integrity": "SELECT track, hum_hz, hum_db FROM integrity WHERE hum_db > -60 ORDER BY hum_db DESC",
+    "pumping": "SELECT track, depth_db, rate_hz FROM pumping WHERE depth_db > 2 AND confidence > 0.5 ORDER BY 2 DESC",
+    "translation": "SELECT track, small_loss_lu, low_end_above_200_db FROM translation ORDER BY 2 DESC LIMIT 10",
+    "coding": "SELECT track, aac_dbtp, opus_dbtp, vorbis_dbtp FROM coding WHERE aac_dbtp > 0 ORDER BY 2 DESC",
+    "material": "SELECT kind, count(*) AS tracks FROM material GROUP BY ALL ORDER BY 2 DESC",
+    "advice": "SELECT id, count(*) AS tracks FROM advice WHERE severity = 'fault' GROUP BY ALL ORDER BY 2 DESC",
+    "checks": "SELECT track, id, expected, found FROM checks WHERE status = 'fail' ORDER BY track",
+    "revisions": "SELECT song, max(number) AS bounces, max_by(track, number) AS latest FROM revisions GROUP BY ALL",
     "failures": "SELECT track, analyser, reason FROM failures WHERE kind = 'failed'",
     "drops": "SELECT track, count(*) AS drops FROM drops GROUP BY ALL HAVING count(*) > 1",
     "person": "SELECT track, value FROM person WHERE field = 'note'",
     "runs": "SELECT name, reason, time_utc FROM runs WHERE event = 'failed' ORDER BY time_utc DESC",
 }
-# Analyser or field → the part of the guide that explains it.
+# Analyser, field or table → the part of the guide that explains it.
 GUIDE = {
     "loudness": "loudness",
     "loudness.true_peak_dbtp": "peaks",
@@ -50,6 +63,20 @@ GUIDE = {
     "loudness.psr_median_db": "dynamics",
     "loudness.range_lu": "dynamics",
     "loudness.range_is_short": "dynamics",
+    "integrity": "integrity",
+    "integrity.flat_top_dbfs": "peaks",
+    "integrity.flat_tops": "peaks",
+    "integrity.flat_top_intervals_s": "peaks",
+    "integrity.silent_channel": "stereo",
+    "integrity.channel_delay_s": "stereo",
+    "pumping": "pumping",
+    "translation": "translation",
+    "translation.mono_loss_lu": "stereo",
+    "coding": "coding",
+    "material": "material",
+    "advice": "advice",
+    "checks": "checks",
+    "revisions": "revisions",
     "levels": "dynamics",
     "levels.clipped_samples": "peaks",
     "levels.clipped_intervals_s": "peaks",
@@ -103,12 +130,12 @@ def reference_pages(connection: duckdb.DuckDBPyConnection) -> Pages:
     found = _catalogue_columns(connection)
     return {
         "schema.html": (repr(found), partial(_schema_page, found)),
-        "guide.html": ("", partial(render, "guide.html", root="", link=_link)),
+        "guide.html": (f"{found!r} {code_version()}", partial(_guide_page, found)),
     }
 
 
 def guide_of(field: str) -> str | None:
-    """The part of the guide that explains `analyser.field`, as an anchor of `guide.html`; None where none does."""
+    """The part of the guide that explains `analyser.field` or a table, as an anchor of `guide.html`; None if none."""
     return GUIDE.get(field, GUIDE.get(field.partition(".")[0]))
 
 
@@ -126,6 +153,10 @@ def _catalogue_columns(connection: duckdb.DuckDBPyConnection) -> Columns:
     for table, *column in found:
         tables.setdefault(table, []).append((column[0], column[1], column[2]))
     return tables
+
+
+def _guide_page(found: Columns) -> str:
+    return render("guide.html", root="", link=partial(_link, found), **desk_tables())
 
 
 def _schema_page(found: Columns) -> str:
@@ -183,7 +214,7 @@ def _plain_table(name: str, found: Sequence[tuple[str, str, str]]) -> Table:
     fields = tuple(
         Field(f"{name}.{column}", column, "", kind.lower(), "", "", "", comment, "") for column, kind, comment in found
     )
-    return Table(name, _TABLES[name], _QUESTIONS[name], None, (), fields)
+    return Table(name, _TABLES[name], _QUESTIONS[name], guide_of(name), (), fields)
 
 
 _KINDS = {float: "number", int: "whole number", str: "text", bool: "yes or no"}
@@ -217,6 +248,8 @@ def _labels() -> dict[str, str]:
     return {f"{name}.{c.name}": c.quantity.label for name, kind in result_types().items() for c in columns(kind)}
 
 
-def _link(field: str) -> dict[str, Any]:
+def _link(found: Columns, field: str) -> dict[str, Any]:
     """A field's name for people and where it is declared; one that is gone raises, so that no guide goes stale."""
-    return {"label": _labels()[field], "href": f"schema.html#{field}", "field": field}
+    table, _, name = field.partition(".")
+    label = {column: comment for column, _, comment in found[table]}[name] if table in _TABLES else _labels()[field]
+    return {"label": label, "href": f"schema.html#{field}", "field": field}

@@ -15,6 +15,8 @@ from markupsafe import Markup, escape
 from processor import library, record
 from processor.analysis import ASIDE, reading_order, result_types
 from processor.errors import RecordError
+from processor.feedback.desk import Verdict
+from processor.feedback.ledger import NOTHING_BESIDE, Beside
 from processor.files import templates_folder
 from processor.library import Track
 from processor.quantities import Column, columns
@@ -22,9 +24,11 @@ from processor.record import JSON
 from processor.site.about import facts, percent, states
 from processor.site.charts import Figures, clock, time_text
 from processor.site.charts.bands import SIX_NAMES
+from processor.site.desk import desk_context
 from processor.site.media import Pictures, media_of, pictures_of
 from processor.site.player import player_context
 from processor.site.rendering import NOTHING, render, shown_as, text_of
+from processor.site.revisions import page_name
 
 _CUT = "\x00"  # stands for a value in a table that is cut up; printable() lets none through
 # A cell of a table shows so many values of a long list; the rest folds out, and what nobody reads stays in the record.
@@ -48,12 +52,16 @@ class Section:
         return self.name in ASIDE
 
 
-def track_page(track: Track, site: Path | None = None) -> str:
+def track_page(
+    track: Track, site: Path | None = None, verdict: Verdict | None = None, beside: Beside = NOTHING_BESIDE
+) -> str:
     """The whole page; one that says what is wrong where the record cannot be read.
 
     Args:
         track: whose.
         site: folder of the site, where its sound and pictures are; without it the page has none.
+        verdict: what the mix desk says of it; without it the page has numbers only.
+        beside: what is said of it because of the others.
     """
     try:
         found = record.read(track.folder, result_types())
@@ -87,6 +95,9 @@ def track_page(track: Track, site: Path | None = None) -> str:
         table=_table,
         figures=figures,
         player=player_context(found, media),
+        desk=None if verdict is None else desk_context(verdict, found, verdict.wording, has_sound=media is not None),
+        song=[(one, f"../{page_name(one.track)}" if one.previous else None) for one in beside.revisions],
+        comparisons=[(f"../comparisons/{name}.html", title) for name, title in beside.comparisons],
         at=partial(time_link, media.href if media else None),
         percent=percent,
         number=text_of,

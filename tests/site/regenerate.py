@@ -9,12 +9,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from processor import catalogue
 from processor.inbox import Ignored
 from processor.setaside import SetAside
-from processor.site import pages
 from processor.workspace import Workspace
-from tests.libraries import fail, log_run, make_track, say
+from tests.libraries import fail, log_run, make_track, publish_pages, say
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -43,9 +41,7 @@ def build(home: Path) -> Path:
     )
     failed = [SetAside("notes.txt", "This is not a sound file of a kind that we know.")]
     ignored = [Ignored("link.wav", "a link: never opened, never moved")]
-    with workspace.write_lock(), catalogue.opened(workspace) as connection:
-        changes = catalogue.synchronise(workspace, connection)
-        pages.publish(workspace, connection, changes.all_tracks, failed, ignored)
+    publish_pages(workspace, failed, ignored)
     return workspace.site
 
 

@@ -6,12 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from processor import catalogue
 from processor.inbox import Ignored
 from processor.setaside import SetAside
-from processor.site import pages
 from processor.workspace import Workspace
-from tests.libraries import fail, log_run, make_track, say
+from tests.libraries import fail, log_run, make_track, publish_pages, say, song_results
 
 FAILED = (SetAside("notes.txt", "This is not a sound file of a kind that we know."),)
 IGNORED = (Ignored("link.wav", "a link: never opened, never moved"),)
@@ -25,9 +23,7 @@ def happened(second: float, event: str, **facts: Any) -> dict[str, Any]:
 
 def publish(workspace: Workspace) -> Path:
     """Publish all pages of a library and return the site."""
-    with workspace.write_lock(), catalogue.opened(workspace) as connection:
-        changes = catalogue.synchronise(workspace, connection)
-        pages.publish(workspace, connection, changes.all_tracks, FAILED, IGNORED)
+    publish_pages(workspace, FAILED, IGNORED)
     return workspace.site
 
 
@@ -57,6 +53,9 @@ def build(home: Path, tracks: int = 105) -> Path:
                 source__duration_s=60.0 + number,
                 source__partial=number == 3,
                 levels__clipped_samples=number % 2,
+                # Two make sense throughout, so that they can be judged; the second is too coarse for any store.
+                results=song_results() if number in (20, 21) else None,
+                **({"source__sample_rate_hz": 11_025} if number == 21 else {}),
             )
         )
     for number, track in enumerate(made[:6]):

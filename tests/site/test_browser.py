@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from processor import catalogue
-from processor.site import pages
 from processor.workspace import Workspace
-from tests.libraries import HOSTILE, make_track, say
+from tests.libraries import HOSTILE, make_track, publish_pages, say
 from tests.site.browsing import NEEDS_CHROMIUM, PHONE
 
 pytestmark = NEEDS_CHROMIUM
@@ -26,9 +24,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         title=HOSTILE,
         note="x" * 400,
     )
-    with workspace.write_lock(), catalogue.opened(workspace) as connection:
-        changes = catalogue.synchronise(workspace, connection)
-        pages.publish(workspace, connection, changes.all_tracks, [], [])
+    publish_pages(workspace)
     return workspace.site
 
 

@@ -296,3 +296,37 @@ def test_the_calendar_counts_every_track_of_its_day(workspace: Workspace) -> Non
     assert 'data-day="2026-11-20"><title>3 tracks on 2026-11-20</title>' in html
     assert 'data-day="2026-03-01"><title>1 track on 2026-03-01</title>' in html
     assert html.count("data-day=") == 2
+
+
+def checked(workspace: Workspace, track: str, *statuses: str) -> None:
+    """Say how a track's checks went, as the mix desk would."""
+    rows = [
+        {"track": track, "id": f"check.{number}", "title": "", "status": status, "is_own": False}
+        for number, status in enumerate(statuses)
+    ]
+    with workspace.write_lock(), catalogue.opened(workspace) as connection:
+        catalogue.synchronise(workspace, connection)
+        catalogue.replace_derived(connection, "verdict", {"checks": rows}, {track: "now"})
+
+
+def test_a_mark_says_whether_checks_fail(workspace: Workspace) -> None:
+    failing, passing, unknown = (make_track(workspace, f"{name}.wav").id for name in ("Bad", "Good", "New"))
+    checked(workspace, failing, "pass", "fail", "warn")
+    checked(workspace, passing, "pass", "warn")
+    pages = made(workspace)
+    assert f'class="verdict bad" href="tracks/{failing}.html#checks" aria-label="Checks fail"' in pages["index.html"]
+    assert f'class="verdict good" href="tracks/{passing}.html#checks"' in pages["index.html"]
+    assert f"tracks/{unknown}.html#checks" not in pages["index.html"]
+    marks = {row[0]: row[-1] for row in json.loads(pages[DATA_NAME].partition("=")[2].rstrip(";\n"))[4]}
+    assert (marks[failing] & 48, marks[passing] & 48, marks[unknown] & 48) == (48, 16, 0)
+
+
+def test_a_label_says_which_bounce_it_is(workspace: Workspace) -> None:
+    track = make_track(workspace, "Song v2.wav").id
+    row = {"track": track, "song": track, "number": 2, "previous": None, "reason": ""}
+    with workspace.write_lock(), catalogue.opened(workspace) as connection:
+        catalogue.synchronise(workspace, connection)
+        catalogue.replace_derived(connection, "revisions", {"revisions": [row]}, {track: "now"})
+    pages = made(workspace)
+    assert ">v2</span>" in pages["index.html"]
+    assert json.loads(pages[DATA_NAME].partition("=")[2].rstrip(";\n"))[4][0][-1] >> 6 == 2

@@ -344,3 +344,17 @@ def test_a_large_list_answers_at_once(site: Path, opened: Any, tmp_path: Path) -
             document.body.offsetHeight; return performance.now() - start }).sort((a, b) => a - b)[0]"""
     )
     assert seconds < 100
+
+
+def test_tracks_whose_checks_fail_can_be_picked_out(site: Path, opened: Any) -> None:
+    page = opened(site / "index.html")
+    page.locator("[name=checks]").select_option("fail")
+    says(page, r"\d+ of 105 tracks")
+    failing = page.locator("#tracks tbody .verdict.bad")
+    assert failing.count() == page.locator("#tracks tbody tr").count() > 0
+    assert "Piece 021" in titles(page)
+    assert failing.first.get_attribute("aria-label") == "Checks fail"
+    page.locator("[name=checks]").select_option("pass")
+    says(page, r"(No|\d+ of 105) tracks?.*")
+    assert "Piece 021" not in titles(page)
+    assert page.locator("#tracks tbody .verdict.bad").count() == 0

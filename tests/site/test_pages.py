@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from processor import catalogue
 from processor.analysis import result_types
 from processor.inbox import Ignored
 from processor.quantities import columns
 from processor.setaside import SetAside
 from processor.site import pages
 from processor.workspace import Workspace
-from tests.libraries import HOSTILE, fail, make_track, say
+from tests.libraries import HOSTILE, fail, make_track, publish_pages, say
 
 ALLOWED_TAGS = {
     *("html", "head", "meta", "title", "link", "body", "header", "nav", "main", "footer", "aside", "section", "div"),
@@ -67,9 +66,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def publish(workspace: Workspace, failed: tuple[SetAside, ...] = (), ignored: tuple[Ignored, ...] = ()) -> int:
-    with workspace.write_lock(), catalogue.opened(workspace) as connection:
-        changes = catalogue.synchronise(workspace, connection)
-        return pages.publish(workspace, connection, changes.all_tracks, failed, ignored)
+    return publish_pages(workspace, failed, ignored)
 
 
 def all_pages(workspace: Workspace) -> dict[str, Page]:

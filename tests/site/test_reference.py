@@ -10,7 +10,14 @@ import pytest
 
 from processor import catalogue
 from processor.analysis import result_types
+from processor.config import Settings
+from processor.feedback.checks import definitions, sql_checks
+from processor.feedback.platforms import all_platforms
+from processor.feedback.profiles import all_profiles
+from processor.feedback.rules import all_rules
 from processor.quantities import columns
+from processor.site import reference
+from processor.site.guide import OWN_CHECK, desk_tables
 from processor.site.reference import GUIDE, guide_of, reference_pages
 from processor.workspace import Workspace
 from tests.libraries import make_track
@@ -21,6 +28,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     place = Workspace(tmp_path_factory.mktemp("reference"))
     place.create()
     make_track(place, "One.wav")
+    make_track(place, "Long.wav", source__duration_s=481.0)
     with place.write_lock(), catalogue.opened(place) as connection:
         catalogue.synchronise(place, connection)
         catalogue.publish_snapshot(place, connection)
@@ -39,6 +47,24 @@ def text(html: str) -> str:
 
 def ids(html: str) -> list[str]:
     return re.findall(r'\bid="([^"]*)"', html)
+
+
+def section(html: str, name: str) -> str:
+    """A part of a page by its id."""
+    found = re.search(rf'<section[^>]*aria-labelledby="{name}">.*?</section>', html, re.DOTALL)
+    assert found, name
+    return found[0]
+
+
+def rows(html: str, part: str, name: str) -> list[str]:
+    """Rows of a table of the guide as text, by the part that it is in and its name."""
+    table = re.search(rf'aria-label="{name}".*?</table>', section(html, part), re.DOTALL)
+    assert table, name
+    return [text(row) for row in re.findall("<tr.*?</tr>", table[0].partition("</thead>")[2], re.DOTALL)]
+
+
+def plain(words: str) -> str:
+    return " ".join(words.split())
 
 
 def test_every_field_has_its_place_with_unit_range_source_and_meaning(pages: dict[str, str]) -> None:
@@ -95,12 +121,17 @@ def test_names_are_there_once_and_links_lead_somewhere(pages: dict[str, str]) ->
 
 def test_the_guide_explains_whole_analysers_and_single_fields(pages: dict[str, str]) -> None:
     known = {f"{name}.{column.name}" for name, kind in result_types().items() for column in columns(kind)}
-    known |= set(result_types())
+    known |= {*result_types(), "advice", "checks", "revisions"}
     assert set(GUIDE) <= known
     assert set(GUIDE.values()) <= set(ids(pages["guide.html"]))
     assert guide_of("loudness.true_peak_dbtp") == "peaks"
     assert guide_of("loudness.integrated_lufs") == "loudness"
+    assert guide_of("integrity.clicks") == "integrity"
+    assert guide_of("integrity.flat_tops") == "peaks"
     assert guide_of("nobody.knows") is None
+    for table in ("advice", "checks", "revisions", "coding", "material", "pumping", "translation"):
+        assert f'id="{table}"' in pages["guide.html"]
+        assert f'<a href="guide.html#{table}">' in section(pages["schema.html"], table)
 
 
 def test_every_topic_of_the_guide_names_its_fields_and_figures_cite(pages: dict[str, str]) -> None:
@@ -109,7 +140,8 @@ def test_every_topic_of_the_guide_names_its_fields_and_figures_cite(pages: dict[
     assert len(topics) == len(re.findall(r'<li><a href="#', html))
     for topic in topics[1:]:
         assert "Fields:" in topic
-        assert len(text(topic).split()) < 400, "a topic is one or two screens"
+        spoken = re.sub("<table.*?</table>", "", topic, flags=re.DOTALL)
+        assert 30 < len(text(spoken).split()) < 400, "a topic is one or two screens"
     cites = re.findall(r'class="cite">\[([^\]]*)\]', html)
     assert len(cites) > 20
     assert {cite.rpartition("; ")[2] for cite in cites} == {"primary", "second-hand", "inferred", "our declaration"}
@@ -126,3 +158,100 @@ def test_the_same_catalogue_gives_the_same_pages(workspace: Workspace, pages: di
     with workspace.write_lock(), catalogue.opened(workspace) as connection:
         again = reference_pages(connection)
         assert {name: make() for name, (_, make) in again.items()} == pages
+
+
+def test_the_guide_lists_all_rules_with_their_code(pages: dict[str, str]) -> None:
+    listed = rows(pages["guide.html"], "advice", "List of rules")
+    assert f"All {len(all_rules())} rules" in text(pages["guide.html"])
+    for one in all_rules():
+        [row] = [row for row in listed if row.startswith(f"{one.name} ")]
+        assert row.endswith(f"{', '.join(one.of)} {plain(one.help)} Source: {plain(one.source)}")
+        file, line = re.search(r"(processor/\S+\.py):(\d+)", row).groups()  # type: ignore[union-attr]
+        assert (Path(reference.__file__).parents[2] / file).read_text().splitlines()[int(line) - 1].startswith("@rule(")
+    areas = [row for row in listed if "Source:" not in row]
+    assert areas == sorted(areas)
+    assert "Low end" in areas
+    assert len(listed) == len(all_rules()) + len(areas)
+
+
+def test_the_guide_lists_all_profiles_and_says_how_sure_they_are(pages: dict[str, str]) -> None:
+    listed = rows(pages["guide.html"], "profiles", "List of profiles")
+    assert len(listed) == len(all_profiles(Settings()))
+    for row, one in zip(listed, all_profiles(Settings()).values(), strict=True):
+        assert row == f"{one.title} {one.name} {one.confidence}, no tracks counted {plain(one.source)}"
+
+
+def test_the_guide_says_what_each_platform_does(pages: dict[str, str]) -> None:
+    listed = dict(
+        zip(all_platforms(Settings()), rows(pages["guide.html"], "platforms", "What platforms do"), strict=True)
+    )
+    for name, one in all_platforms(Settings()).items():
+        assert listed[name].startswith(f"{one.title} {name} ")
+        assert plain(one.note) in listed[name]
+        assert plain(one.source) in listed[name]
+        assert listed[name].endswith(f"{one.confidence} {one.dated}")
+    assert (
+        "−14 Turns down, and up until peaks are 1 dB under full scale; an album as a whole; codes to Vorbis, AAC. "
+        in listed["spotify"]
+    )
+    assert listed["spotify"].endswith(" −1 dBTP −2 if over its LUFS primary 2026-11")
+    assert "−11 Turns down and up; its limiter holds boosts at −1 dBFS; an album" in listed["spotify-loud"]
+    assert "−14 Turns down, never up; codes to Opus, AAC. " in listed["youtube"]
+    assert "none Plays it as it is; codes to AAC. " in listed["club"]
+    assert "codes to" not in listed["ebu-r128"]
+    assert " −1 dBTP primary" in listed["ebu-r128"]
+
+
+def test_the_guide_lists_all_checks_with_their_limits_in_words(pages: dict[str, str]) -> None:
+    listed = rows(pages["guide.html"], "checks", "List of checks")
+    assert len(listed) == len(definitions())
+    for row, one in zip(listed, definitions(), strict=True):
+        assert row.startswith(f"{one.title} {one.id} ")
+        assert row.endswith(f"Source: {plain(one.source)}")
+        assert ("warns " in row.lower(), "fails " in row.lower()) == (bool(one.warn), bool(one.fail))
+        assert "{" not in row
+        assert not re.search(r"(platform|profile)\.\w", row)
+    limits: dict[str, list[str]] = {}
+    for check in desk_tables()["checks"]:
+        limits.setdefault(check.id, []).append(check.limit)
+    assert limits["file.complete"] == ["Fails unless “Partial” is no"]
+    assert limits["file.channels"] == ["Warns unless “Channels” is 1 or 2"]
+    assert limits["file.sample_rate"] == ["Fails under 44100 Hz"]
+    assert limits["noise.hum"] == ["Warns over −50 dB; fails over −30 dB"]
+    assert limits["stereo.balance"] == ["Warns outside −1.5 dB to 1.5 dB; fails outside −6 dB to 6 dB"]
+    assert limits["dynamics.profile"] == ["Warns under the profile's lower edge − 1 DR"]
+    assert limits["peak.clipped"] == ["Warns over 0 a minute; fails over 1000 a minute"]
+    assert limits["loudness.on_target"][0].startswith("Warns more than 2 LU off the platform's target; not for Broad")
+    assert limits["peak.true"] == [
+        "Warns over the platform's ceiling; fails over the platform's ceiling + 2 dB; not for Broadcast, EBU R 128",
+        "For Broadcast, EBU R 128 fails over the platform's ceiling",
+    ]
+
+
+def test_the_check_that_the_guide_shows_is_one(workspace: Workspace, pages: dict[str, str], tmp_path: Path) -> None:
+    assert unescape(section(pages["guide.html"], "checks")).count(OWN_CHECK) == 1
+    (tmp_path / "long.sql").write_text(OWN_CHECK, encoding="utf-8")
+    with workspace.write_lock(), catalogue.opened(workspace) as connection:
+        found = {track.partition("-")[0]: checks for track, checks in sql_checks(connection, tmp_path).items()}
+    assert [(check.title, check.status) for check in found["one"]] == [("No track over eight minutes", "pass")]
+    assert [(check.status, check.found, check.expected) for check in found["long"]] == [("fail", "481", "≤ 480 s")]
+
+
+def test_the_guide_is_written_again_when_the_mix_desk_changes(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with workspace.write_lock(), catalogue.opened(workspace) as connection:
+        before = {name: signature for name, (signature, _) in reference_pages(connection).items()}
+        monkeypatch.setattr(reference, "code_version", lambda: "another")
+        after = {name: signature for name, (signature, _) in reference_pages(connection).items()}
+    assert before["guide.html"] != after["guide.html"]
+    assert before["schema.html"] == after["schema.html"]
+
+
+def test_a_field_of_the_guide_that_is_gone_is_noticed(workspace: Workspace) -> None:
+    with workspace.write_lock(), catalogue.opened(workspace) as connection:
+        found = reference._catalogue_columns(connection)
+    assert reference._link(found, "checks.status")["href"] == "schema.html#checks.status"
+    for gone in ("loudness.gone", "advice.gone"):
+        with pytest.raises(KeyError):
+            reference._link(found, gone)
