@@ -31,7 +31,7 @@ from tests.signals import audio, song
 
 DAY = "2026/11/20"
 ARRIVED = "2026-11-20T06:30:00+00:00"
-HOSTILE = "</title><script>document.title='owned'</script>\"'><img src=x onerror=alert(1)>{{7*7}}&amp;\u202e"
+HOSTILE = "</title><script>document.title='owned'</script>\"'><img src=x onerror=alert(1)>{{1234*5678}}&amp;\u202e"
 
 
 def invented(kind: type) -> Any:

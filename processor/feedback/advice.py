@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -152,11 +152,13 @@ class Mix:
         results: the record's results.
         profile: what such music is like: corridors by genre, or of references.
         platform: where it is going to be heard.
+        worked_out: what several rules need and one has worked out, by its name.
     """
 
     results: Results
     profile: Profile
     platform: Platform
+    worked_out: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def get(self, field: str) -> Any:
         """The value of "analyser.field", or None where there is none."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -31,6 +31,10 @@ _VERSION = re.compile(
     r"draft\d*|wip|export(ed)?|print|copy|new|old|latest|rough|alt\d*|take\d*|fix(ed)?\d*|"
     r"\d+|\d+bit|\d+k(hz)?|\d+hz|\d+lufs|\d+db|wav|flac|mp3|aiff?|ogg|m4a"
 )
+_PLAIN_NUMBER = re.compile(r"\d+")
+# A name that more tracks share ("Audio Track 12") says nothing without its numbers, and with them perhaps nothing
+# either; comparing the sound of each with each would take for ever.
+MAX_NAMESAKES = 40
 _WORDS = re.compile(r"[^\W_]+")
 # "MixFinal" is two words, and so is "song2".
 _HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -42,16 +46,12 @@ class Bounce:
 
     Attributes:
         track: its folder.
-        name: its file's name as it was dropped.
-        title: its title as tagged, or None.
-        arrived: when it came, as text that sorts.
+        names: what its song may be called, by its file's name and by its tag.
         said: what a person said it is a revision of: a track's id, ALONE, or None.
     """
 
     track: Track
-    name: str
-    title: str | None
-    arrived: str
+    names: frozenset[str]
     said: str | None
 
 
@@ -74,15 +74,19 @@ class Revision:
     reason: str
 
 
-def song_name(name: str) -> str:
+def song_name(name: str, *, with_numbers: bool = False) -> str:
     """What remains of a file's name or a title without what tells one bounce from the next.
+
+    Args:
+        name: a file's name or a title.
+        with_numbers: keep plain numbers, which may count bounces or songs.
 
     >>> song_name("Night Bus v2 (Final Mix 24bit).wav"), song_name("night_bus-master.flac"), song_name("mix 3.wav")
     ('night bus', 'night bus', 'mix')
     """
     stem = Path(name).stem if re.search(r"\.\w{2,4}$", name) else name
     words = [word.lower() for word in _WORDS.findall(_HUMPS.sub(" ", stem))]
-    kept = [word for word in words if not _VERSION.fullmatch(word)]
+    kept = [w for w in words if not _VERSION.fullmatch(w) or (with_numbers and _PLAIN_NUMBER.fullmatch(w))]
     return " ".join(kept or words[:1])
 
 
@@ -90,15 +94,23 @@ def bounces(connection: duckdb.DuckDBPyConnection, tracks: Sequence[Track]) -> l
     """Every track of the catalogue with what its names say, oldest first."""
     by_id = {track.id: track for track in tracks}
     rows = connection.execute(
-        "SELECT library.track, library.name, metadata.title, library.arrived_utc::VARCHAR, person.value::VARCHAR "
+        "SELECT library.track, library.name, metadata.title, person.value::VARCHAR "
         "FROM library LEFT JOIN metadata USING (track) "
         f"LEFT JOIN (SELECT track, value FROM person WHERE field = '{FIELD}') AS person USING (track) "
         "ORDER BY library.arrived_utc, library.track"
     ).fetchall()
+    known = [row for row in rows if row[0] in by_id]
+    loose = [{song_name(text) for text in (name, title) if text} for _, name, title, _ in known]
+    strict = [{song_name(text, with_numbers=True) for text in (name, title) if text} for _, name, title, _ in known]
+    tracks_of_loose, tracks_of_strict = (Counter(name for names in sets for name in names) for sets in (loose, strict))
     return [
-        Bounce(by_id[track], name, title, arrived, json.loads(said) if said else None)
-        for track, name, title, arrived, said in rows
-        if track in by_id
+        Bounce(
+            by_id[track],
+            frozenset(name for name in some if tracks_of_loose[name] <= MAX_NAMESAKES)
+            | frozenset(name for name in exact if tracks_of_strict[name] <= MAX_NAMESAKES),
+            json.loads(said) if said else None,
+        )
+        for (track, _, _, said), some, exact in zip(known, loose, strict, strict=True)
     ]
 
 
@@ -120,7 +132,7 @@ def candidates(listed: Sequence[Bounce]) -> list[list[Bounce]]:
     for number, one in enumerate(listed):
         if one.said == ALONE:
             continue
-        for name in _names(one):
+        for name in one.names - {""}:
             join(number, names.setdefault(name, number))
         if one.said in places:
             join(number, places[one.said])
@@ -130,13 +142,9 @@ def candidates(listed: Sequence[Bounce]) -> list[list[Bounce]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _names(one: Bounce) -> Iterable[str]:
-    return {name for name in (song_name(one.name), song_name(one.title or "")) if name}
-
-
 def signature(group: Sequence[Bounce]) -> str:
     """Changes whenever a group's bounces, their sound or a person's words change."""
-    parts = [(one.track.signature, one.name, one.title, one.arrived, one.said) for one in group]
+    parts = [(one.track.signature, sorted(one.names), one.said) for one in group]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
 
 
@@ -176,7 +184,7 @@ def _song_of(
     for song in songs:
         for bounce, _ in reversed(song):
             other = prints[bounce.track.id]
-            if other is None or bounce.said == ALONE or not set(_names(one)) & set(_names(bounce)):
+            if other is None or bounce.said == ALONE or not (one.names & bounce.names) - {""}:
                 continue
             match = similarity(own, other)
             if match.is_same:

@@ -1,7 +1,7 @@
 """How long `linernotes rebuild` takes: `python -m tests.bench.rebuild [TRACKS]`, 10,000 if not said otherwise.
 
-The records are invented, with five minutes of loudness curve each; no sound is decoded. Three rounds: the catalogue
-and the site do not exist, both exist, and nothing changed since (a publish, as after every drop).
+The records are those of one short piece, with five minutes of loudness curve each; no sound is decoded. Three rounds:
+the catalogue and the site do not exist, both exist, and nothing changed since (a publish, as after every drop).
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from processor import library, record
-from processor.analysis import result_types
 from processor.library import Arrival
 from processor.pipeline import publish
 from processor.record import Record
 from processor.workspace import Workspace
-from tests.libraries import ARRIVED, invented
+from tests.libraries import ARRIVED, song_results
 
 TRACKS = 10_000
 CURVE_S = 300
@@ -29,7 +28,7 @@ CURVE_S = 300
 
 def fill(workspace: Workspace, count: int) -> None:
     """Write `count` tracks, spread over a year of days."""
-    results = {name: invented(kind) for name, kind in result_types().items()}
+    results = song_results()
     curve = -20 + 5 * np.sin(np.arange(CURVE_S) / 20)
     results["loudness"] = replace(results["loudness"], short_term_lufs=curve)
     for number in range(count):

@@ -244,6 +244,20 @@ def test_dropouts(count: int, length: float, weight: float | None) -> None:
     assert (found and found.weight) == (weight and pytest.approx(weight))
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "is_told"),
+    [
+        ("integrity.effective_bits", 11, False),
+        ("integrity.effective_bits", 12, True),
+        ("stereo.balance_db", -40.5, False),
+        ("stereo.balance_db", 39.5, True),
+    ],
+)
+def test_what_is_rounded_to_nothing_is_no_gap(field: str, value: float, is_told: bool) -> None:
+    facts = {"integrity.dropouts": 3, "integrity.dropout_intervals_s": np.array([[1.0, 1.02]]), field: value}
+    assert bool(only(integrity.dropouts, mix_of(facts))) is is_told
+
+
 def test_a_song_with_gaps() -> None:
     samples = whole() + signals.noise(12.2, -40.0, channels=2)
     for second in (7, 8, 9):

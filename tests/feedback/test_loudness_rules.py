@@ -145,7 +145,7 @@ def curve_mix(values: list[float], name: str = "momentary_lufs", lufs: float = -
     return mix_of({f"loudness.{name}": np.array(values), LUFS: lufs})
 
 
-@pytest.mark.parametrize(("over", "severity"), [(2.9, None), (3.1, "note"), (5.1, "warning"), (20.0, "warning")])
+@pytest.mark.parametrize(("over", "severity"), [(2.9, None), (3.1, "note"), (5.1, "warning"), (7.1, "fault")])
 def test_a_jump_stands_over_both_sides(over: float, severity: str | None) -> None:
     found = only(loudness.jump, curve_mix([-20.0] * 10 + [-20.0 + over] + [-20.0] * 10))
     assert (found and found.severity) == severity

@@ -146,6 +146,24 @@ def test_when_a_bounce_is_taken_away_the_others_move_up(shelf: Shelf) -> None:
     assert shelf.revisions() == {}
 
 
+def test_a_name_that_many_share_needs_its_numbers(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(revisions, "MAX_NAMESAKES", 3)
+    tracks = [shelf.add(f"Audio Track {number:02d}.wav", invented(1), number) for number in range(1, 5)]
+    later = shelf.add("Audio Track 02 mix2.wav", invented(1, keep=0.9), 9)
+    assert set(shelf.revisions()) == {tracks[1].id, later.id}
+    monkeypatch.setattr(revisions, "MAX_NAMESAKES", 5)
+    assert len(shelf.revisions()) == 5
+
+
+def test_a_name_that_says_nothing_even_with_numbers_is_not_compared(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revisions, "MAX_NAMESAKES", 2)
+    for day in range(1, 5):
+        shelf.add(f"mix v{day}.wav", invented(1), day)
+    assert shelf.revisions() == {}
+
+
 def test_sounds_are_compared_once(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in (1, 2):
         shelf.add(f"song v{number}.wav", invented(1), number)

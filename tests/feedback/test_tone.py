@@ -53,6 +53,15 @@ FAULTS = [
 ]
 
 
+def test_no_more_than_two_are_faults_and_these_are_the_furthest() -> None:
+    three = move(BELL, 300, 15.0), move(BELL, 8000, 13.0), move(BELL, 1500, -11.0)
+    told = said(of(lambda hz: sum(one(hz) for one in three)))
+    assert len(told) >= 3
+    told.sort(key=lambda one: -one.weight)
+    assert [one.severity for one in told[:3]] == ["fault", "fault", "warning"]
+    assert told[2].weight > 2
+
+
 @pytest.mark.parametrize(("kind", "hz", "fine", "fault", "id"), FAULTS)
 def test_one_cause_is_one_piece_of_advice(kind: str, hz: float, fine: float, fault: float, id: str) -> None:
     q = 8.0 if kind == RING else 0.7 if "shelf" in kind else 1.0

@@ -77,7 +77,7 @@ def test_one_peak_over_the_rest(over: float, weight: float | None) -> None:
     assert (found and found.weight) == (weight and pytest.approx(weight))
     if found:
         assert found.times_s == ((30.0, 31.0),)
-        assert found.severity == ("note" if over < 4 else "warning")
+        assert found.severity == ("note" if over < 4 else "fault")
         assert found.processing[0].gain_db == pytest.approx(-over)
 
 

@@ -194,7 +194,7 @@ def test_the_guide_says_what_each_platform_does(pages: dict[str, str]) -> None:
         "−14 Turns down, and up until peaks are 1 dB under full scale; an album as a whole; codes to Vorbis, AAC. "
         in listed["spotify"]
     )
-    assert listed["spotify"].endswith(" −1 dBTP −2 if over its LUFS primary 2026-11")
+    assert listed["spotify"].endswith(" −1 dBTP −2 for louder masters primary 2026-11")
     assert "−11 Turns down and up; its limiter holds boosts at −1 dBFS; an album" in listed["spotify-loud"]
     assert "−14 Turns down, never up; codes to Opus, AAC. " in listed["youtube"]
     assert "none Plays it as it is; codes to AAC. " in listed["club"]

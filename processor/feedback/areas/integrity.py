@@ -37,6 +37,7 @@ RUMBLE_HZ = 30.0
 CLICKS_A_MINUTE, DROPOUTS_A_MINUTE = 6.0, 4.0
 # Gaps shorter than this may be a synthesiser at rest between two cycles.
 SURE_GAP_S = 0.004
+CODED_BITS, DEAD_DB = 12, 40.0
 # How far under the music a beginning or an end may be that is not cut. Each step is heard as a harder cut; an end that
 # lies less than 20 dB under the music is no fade that went wrong, half of the sound is missing.
 CUT_DB, CUT_STEP_DB = -30.0, 10.0
@@ -268,7 +269,9 @@ def _a_minute(mix: Mix, count: int) -> float:
 def dropouts(mix: Mix) -> Iterator[Advice]:
     """Gaps in the middle of the sound."""
     count, where = mix.get("integrity.dropouts"), mix.get("integrity.dropout_intervals_s")
-    if not count:
+    bits, balance = mix.get("integrity.effective_bits"), mix.get("stereo.balance_db")
+    # What few bits, or a channel that is all but dead, round to nothing is no gap.
+    if not count or (bits is not None and bits < CODED_BITS) or (balance is not None and abs(balance) > DEAD_DB):
         return
     longest = float((where[:, 1] - where[:, 0]).max(initial=0.0))
     yield finding(

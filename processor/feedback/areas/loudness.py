@@ -234,7 +234,6 @@ def jump(mix: Mix) -> Iterator[Advice]:
         ],
         steps=[Step("gain", gain_db=-round(highest - JUMP_LU / 2, 1), note="automation on this moment")],
         times_s=places(seconds_where(over > JUMP_LU)),
-        most="warning",
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from processor.feedback.advice import Advice, Mix, Step, evidence, hz_text, signed
 from processor.feedback.areas._findings import finding, strength
-from processor.feedback.areas._spectra import GONE_DB, faults, is_boom, low_end_corner_hz, two_digits
+from processor.feedback.areas._spectra import GONE_DB, faults, is_boom, low_end_corner_hz, most, two_digits
 from processor.feedback.areas.stereo import SOUNDING_SHARE, is_low_end_inverted, is_one_sided
 from processor.feedback.areas.tone import CORRIDOR, third_octave
 from processor.feedback.rules import ANY, rule
@@ -98,6 +98,7 @@ def boomy(mix: Mix) -> Iterator[Advice]:
                     note=f"or only this band, around {hz_text(hz)}",
                 ),
             ],
+            most=most(mix, move),
         )
 
 

@@ -28,6 +28,7 @@ from processor.feedback.areas._spectra import (
     faults,
     is_boom,
     low_end_corner_hz,
+    most,
     top_corner_hz,
     two_digits,
 )
@@ -165,6 +166,7 @@ def resonance(mix: Mix) -> Iterator[Advice]:
             steps=[
                 Step("bell", _limited(-move.gain_db), hz, RING_Q, note="sweep it to find the note, or make it dynamic")
             ],
+            most=most(mix, move),
         )
 
 
@@ -188,6 +190,7 @@ def brightness(mix: Mix) -> Iterator[Advice]:
                 Step("low shelf", _limited(move.gain_db / 2), 250.0, 0.5),
                 Step("high shelf", _limited(-move.gain_db / 2), 4000.0, 0.5, note="a tilt equaliser does both at once"),
             ],
+            most=most(mix, move),
         )
 
 
@@ -263,6 +266,7 @@ def _advice(mix: Mix, move: Move, band: str, direction: str) -> Advice:
         f"{mix.profile.title} and the rest of this mix let one expect.",
         [third_octave(mix, move), *_band_level(mix, band)],
         steps=_steps(move, hz),
+        most=most(mix, move),
     )
 
 

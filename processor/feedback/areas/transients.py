@@ -137,7 +137,6 @@ def stray_peak(mix: Mix) -> Iterator[Advice]:
         [evidence(mix, "loudness.true_peaks_dbtp", f"≤ {STRAY_DB:g} dB over the others", _SOURCE, round(over, 1))],
         steps=[Step("gain", gain_db=-round(over, 1), note=f"automation or a clip gain on the hit at {clock(at)}")],
         times_s=((float(at), float(at + 1)),),
-        most="warning",
     )
 
 
