@@ -39,7 +39,7 @@ _MARKS = {"fault": "✗", "warning": "⚠", "note": "·", "strength": "✓"}
 @click.command(
     epilog=examples(
         "linernotes advise mix.wav",
-        "linernotes advise mix.wav --profile techno --target apple",
+        "linernotes advise mix.wav --profile techno --target apple-music",
         "linernotes advise mix.wav --reference hit.wav --reference other-hit.flac",
         "linernotes advise --json *.wav | jq -r '.advice[] | select(.severity == \"fault\") | .title'",
     )

@@ -199,7 +199,7 @@ def test_hostile_names_and_reasons_are_only_text(workspace: Workspace) -> None:
         body = html.partition("<main")[2]
         assert "<script" not in body
         assert "<img" not in body
-        assert "49" not in text(html).replace("2026-11-20", "")
+        assert "7006652" not in text(html)
 
 
 def test_a_log_with_nonsense_in_it_makes_pages_all_the_same(workspace: Workspace) -> None:

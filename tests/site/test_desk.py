@@ -18,6 +18,7 @@ from processor.feedback.desk import Verdict
 from processor.feedback.llm import Sentence, Wording
 from processor.feedback.platforms import Coded, Outcome, Platform
 from processor.feedback.profiles import Profile
+from processor.feedback.ledger import Beside
 from processor.feedback.revisions import Revision
 from processor.feedback.standing import Standing
 from processor.files import templates_folder
@@ -367,8 +368,9 @@ def test_what_a_verdict_does_not_have_has_no_part(tmp_path: Path) -> None:
 def test_other_bounces_of_a_song_are_listed(tmp_path: Path) -> None:
     track = make_track(Workspace(tmp_path), "Song.wav")
     first = Revision("old-0badcafe", "old-0badcafe", 1, None, "")
-    song = [first, Revision(track.id, first.track, 2, first.track, "alike")]
-    page = track_page(track, None, verdict(), song)
+    song = (first, Revision(track.id, first.track, 2, first.track, "alike"))
+    page = track_page(track, None, verdict(), Beside(revisions=song, comparisons=(("a-12345678", "A & B"),)))
+    assert '<a href="../comparisons/a-12345678.html">A &amp; B</a>' in page
     listed = page.partition('<ol class="bounces">')[2].partition("</ol>")[0]
     assert '<a href="old-0badcafe.html">old-0badcafe</a>' in listed
     assert "This one" in listed

@@ -23,7 +23,7 @@ ALLOWED_TAGS = {
     *("table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "svg", "line", "text", "polyline"),
     *("rect", "path", "image", "g", "tspan", "h3", "script", "audio", "button", "label", "input", "select", "option"),
     *("dialog", "form", "kbd", "template", "ol", "small", "b", "output", "fieldset", "legend", "circle", "colgroup"),
-    *("col", "caption", "noscript", "optgroup", "abbr", "sup", "em", "pre", "datalist", "br"),
+    *("col", "caption", "noscript", "optgroup", "abbr", "sup", "em", "pre", "datalist", "br", "symbol", "use"),
 }
 
 
