@@ -12,12 +12,9 @@ Tables: `library` (what and where), one for each analyser with a column for each
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import tempfile
-import types
-import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,12 +29,11 @@ from processor.analysis import result_types
 from processor.errors import RecordError, WorkspaceError
 from processor.files import fsync_folder, printable
 from processor.library import Track
-from processor.quantities import Column, columns
+from processor.tables import create_tables, kinds, layout_hash, quoted, tables
 from processor.workspace import Workspace
 
 PRIVATE_NAME = "private.duckdb"
 UPCOMING_NAME = "catalogue.next.duckdb"
-LAYOUT = 3  # raised when the tables below change in a way that their columns do not show
 
 Progress = Callable[[int, int], None]
 Row = dict[str, Any]
@@ -45,102 +41,6 @@ Row = dict[str, Any]
 # The smallest there is. A library's two hundred columns would else take a quarter of a megabyte each: 10 MB for the
 # first track, where 1 MB will do, and copying it takes half the time.
 BLOCK_BYTES = 16_384
-
-_BASE: dict[str, dict[str, tuple[str, str]]] = {
-    "library": {
-        "track": ("VARCHAR PRIMARY KEY", "Folder name: <slug>-<first digits of the hash>"),
-        "added": ("DATE", "Day on which it was stored"),
-        "arrived_utc": ("TIMESTAMP", "When it was first dropped"),
-        "folder": ("VARCHAR", "Folder below library/"),
-        "kind": ("VARCHAR", "track"),
-        "sha256": ("VARCHAR", "SHA-256 of the source file"),
-        "name": ("VARCHAR", "File name as dropped"),
-        "title": ("VARCHAR", "A person's word, else the tag, else the file name"),
-        "collection": ("VARCHAR", "A person's word, else the sub-folder of the inbox"),
-    },
-    "failures": {
-        "track": ("VARCHAR", "Track"),
-        "analyser": ("VARCHAR", "Analyser without a result"),
-        "kind": ("VARCHAR", "failed or skipped"),
-        "reason": ("VARCHAR", "Why"),
-    },
-    "drops": {
-        "track": ("VARCHAR", "Track"),
-        "time_utc": ("TIMESTAMP", "When it was dropped"),
-        "path": ("VARCHAR", "Path below the inbox"),
-        "size_bytes": ("BIGINT", "Size in bytes"),
-        "is_duplicate": ("BOOLEAN", "Whether the library had this content already"),
-    },
-    "person": {
-        "track": ("VARCHAR", "Track"),
-        "field": ("VARCHAR", "What the word is about"),
-        "value": ("JSON", "The word"),
-    },
-    "runs": {
-        "run": ("VARCHAR", "File below library/runs/"),
-        "time_utc": ("TIMESTAMP", "When"),
-        "event": ("VARCHAR", "started, stored, duplicate, failed, left, ended"),
-        "name": ("VARCHAR", "File that it is about"),
-        "track": ("VARCHAR", "Track that came of it"),
-        "reason": ("VARCHAR", "Why it failed or was left"),
-        "seconds": ("MAP(VARCHAR, DOUBLE)", "Seconds by stage"),
-    },
-}
-# What is derived from the tables above, by rooms that stand higher.
-_DERIVED: dict[str, dict[str, tuple[str, str]]] = {
-    "advice": {
-        "track": ("VARCHAR", "Track"),
-        "place": ("INTEGER", "1 for what comes first"),
-        "id": ("VARCHAR", "Stable name with area, band and direction"),
-        "severity": ("VARCHAR", "fault, warning, note or strength"),
-        "area": ("VARCHAR", "loudness, dynamics, tone, stereo, low_end, transients, integrity, musical, …"),
-        "band": ("VARCHAR", "sub, bass, low_mids, mids, high_mids, air, or nothing"),
-        "direction": ("VARCHAR", "too much, too little, or nothing"),
-        "title": ("VARCHAR", "A few words"),
-        "text": ("VARCHAR", "What it is and what one hears"),
-        "action": ("VARCHAR", "What to do"),
-        "weight": ("DOUBLE", "How far beyond its limit, in steps that a listener notices"),
-        "profile": ("VARCHAR", "Profile that it was judged by"),
-    },
-    "checks": {
-        "track": ("VARCHAR", "Track"),
-        "id": ("VARCHAR", "Name of the check"),
-        "title": ("VARCHAR", "What it asks"),
-        "status": ("VARCHAR", "pass, warn, fail or skip"),
-        "expected": ("VARCHAR", "What would pass"),
-        "found": ("VARCHAR", "What there is"),
-        "why": ("VARCHAR", "Why it matters"),
-        "is_own": ("BOOLEAN", "Whether it is a file of library/checks"),
-    },
-    "revisions": {
-        "track": ("VARCHAR", "Track"),
-        "song": ("VARCHAR", "Track that was the song's first bounce"),
-        "number": ("INTEGER", "1 for the first bounce"),
-        "previous": ("VARCHAR", "The bounce before, or nothing"),
-        "reason": ("VARCHAR", "Why it counts as a bounce of this song"),
-    },
-}
-_PERSON_COLUMNS = {
-    "artist": ("VARCHAR", "A person's word, else the tag"),
-    "genre": ("VARCHAR", "A person's word, else the tag"),
-    "rating": ("INTEGER", "A person's rating, 0 to 5"),
-    "note": ("VARCHAR", "A person's note"),
-}
-
-# Name, whether nothing counts as 0, meaning: what the view `tracks` says of the derived tables.
-_COUNTS = (
-    ("faults", True, "Faults among its advice"),
-    ("warnings", True, "Warnings among its advice"),
-    ("failed_checks", True, "Checks that it fails"),
-    ("song", False, "Track that was the first bounce of its song, where there are several"),
-    ("revision", False, "Which bounce of its song it is, where there are several"),
-)
-_COUNTED = (
-    "SELECT track, count(*) FILTER (severity = 'fault') AS faults, "
-    "count(*) FILTER (severity = 'warning') AS warnings FROM advice GROUP BY track",
-    "SELECT track, count(*) FILTER (status = 'fail') AS failed_checks FROM checks GROUP BY track",
-    "SELECT track, song, number AS revision FROM revisions",
-)
 
 
 @dataclass
@@ -185,7 +85,7 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     except duckdb.Error as error:
         raise WorkspaceError(f"The catalogue {path} cannot be made: {error}") from error
     connection.execute("BEGIN")  # two hundred commits would take half a second of a slow disk
-    _create_tables(connection)
+    create_tables(connection)
     connection.execute("COMMIT")
     return connection
 
@@ -201,86 +101,7 @@ def _is_current(connection: duckdb.DuckDBPyConnection) -> bool:
     if not has_meta or not has_meta[0]:
         return False
     found = connection.execute("SELECT layout FROM _meta").fetchone()
-    return bool(found and found[0] == _layout_hash())
-
-
-def _layout_hash() -> str:
-    tables = {name: {c: list(spec) for c, spec in cols.items()} for name, cols in _tables().items()}
-    return hashlib.sha256(json.dumps([LAYOUT, tables], sort_keys=True).encode()).hexdigest()
-
-
-def _tables() -> dict[str, dict[str, tuple[str, str]]]:
-    """Table → column → (type, comment)."""
-    tables = {name: dict(specification) for name, specification in (_BASE | _DERIVED).items()}
-    for name, result_type in result_types().items():
-        tables[name] = {"track": ("VARCHAR PRIMARY KEY", "Track")} | {
-            column.name: (_sql_type(column.base_type), _comment(name, column))
-            for column in columns(result_type)
-            if not column.is_curve
-        }
-    return tables
-
-
-def _comment(analyser: str, column: Column) -> str:
-    q = column.quantity
-    unit = f" [{q.unit}]" if q.unit else ""
-    return f"{q.label}{unit}. {q.help} Source: {q.source}. Field: {analyser}.{column.name}"
-
-
-def _sql_type(kind: Any) -> str:
-    if typing.get_origin(kind) is tuple:
-        return _sql_type(typing.get_args(kind)[0]) + "[]"
-    if isinstance(kind, types.UnionType):
-        kind = next(part for part in typing.get_args(kind) if part is not type(None))
-    return {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}[kind]
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    for table, specification in _tables().items():
-        body = ", ".join(f'"{name}" {kind}' for name, (kind, _) in specification.items())
-        connection.execute(f'CREATE TABLE "{table}" ({body})')
-        for name, (_, comment) in specification.items():
-            connection.execute(f'COMMENT ON COLUMN "{table}"."{name}" IS {_quoted(comment)}')
-    connection.execute("CREATE TABLE _folders (name VARCHAR PRIMARY KEY, signature VARCHAR)")
-    connection.execute("CREATE TABLE _derived (what VARCHAR, track VARCHAR, signature VARCHAR)")
-    connection.execute("CREATE TABLE _meta (layout VARCHAR)")
-    connection.execute("CREATE TABLE _unpublished (what VARCHAR)")
-    connection.execute("INSERT INTO _unpublished VALUES ('everything')")
-    _create_view(connection)
-    connection.execute("INSERT INTO _meta VALUES (?)", [_layout_hash()])
-
-
-def _create_view(connection: duckdb.DuckDBPyConnection) -> None:
-    """`tracks`: one row a track, all numbers side by side; a name that two analysers use is prefixed with theirs."""
-    tables = _tables()
-    analysers = list(result_types())
-    names = [name for analyser in analysers for name in tables[analyser] if name != "track"]
-    selected = [(f'library."{name}"', name, comment) for name, (_, comment) in tables["library"].items()]
-    for name, (kind, comment) in _PERSON_COLUMNS.items():
-        said = f"TRY_CAST(said ->> '{name}' AS {kind})"
-        tagged = f'"metadata"."{name}"' if name in tables.get("metadata", {}) else "NULL"
-        selected.append((f"coalesce({said}, {tagged})", name, comment))
-    selected += [(f"coalesce({name}, 0)" if kind else name, name, comment) for name, kind, comment in _COUNTS]
-    taken = {name for _, name, _ in selected}
-    for analyser in analysers:
-        for name, (_, comment) in tables[analyser].items():
-            if name == "track" or (analyser == "metadata" and name in taken):
-                continue
-            alias = f"{analyser}_{name}" if names.count(name) > 1 or name in taken else name
-            selected.append((f'"{analyser}"."{name}"', alias, comment))
-    body = ", ".join(f'{expression} AS "{alias}"' for expression, alias, _ in selected)
-    joins = " ".join(f'LEFT JOIN "{analyser}" USING (track)' for analyser in analysers)
-    said_by = "(SELECT track, json_group_object(field, value) AS said FROM person GROUP BY track)"
-    counted = " ".join(f"LEFT JOIN ({query}) USING (track)" for query in _COUNTED)
-    connection.execute(
-        f"CREATE VIEW tracks AS SELECT {body} FROM library LEFT JOIN {said_by} USING (track) {counted} {joins}"
-    )
-    for _, alias, comment in selected:
-        connection.execute(f'COMMENT ON COLUMN tracks."{alias}" IS {_quoted(comment)}')
+    return bool(found and found[0] == layout_hash())
 
 
 def synchronise(
@@ -293,7 +114,7 @@ def synchronise(
     signatures = {track.id: track.signature for track in changes.all_tracks}
     changes.changed = [track for track in changes.all_tracks if known.get(track.id) != signatures[track.id]]
     changes.removed = [name for name in known if name not in present and not name.startswith("runs/")]
-    rows: dict[str, list[Row]] = {table: [] for table in _tables()}
+    rows: dict[str, list[Row]] = {table: [] for table in tables()}
     for number, track in enumerate(changes.changed, 1):
         try:
             _add_rows(rows, workspace, track)
@@ -365,7 +186,7 @@ def _run_rows(rows: dict[str, list[Row]], workspace: Workspace, known: Mapping[s
             with contextlib.suppress(ValueError):  # a line torn by a crash
                 event = json.loads(line)
                 if isinstance(event, dict):
-                    facts = {key: event.get(key) for key in _BASE["runs"]}
+                    facts = {key: event.get(key) for key in tables()["runs"]}
                     rows["runs"].append({**facts, "run": path.name, "time_utc": _utc(event.get("at"))})
     return fresh
 
@@ -376,18 +197,17 @@ def _write_rows(
     gone: list[str],
     marks: Mapping[str, str],
 ) -> None:
-    tables = _tables()
     runs = [name.removeprefix("runs/") for name in marks if name.startswith("runs/")]
     connection.execute("BEGIN")
     try:
-        for table in tables:
+        for table in tables():
             key, values = ("run", runs) if table == "runs" else ("track", gone)
             if values:
                 connection.execute(f'DELETE FROM "{table}" WHERE "{key}" IN (SELECT unnest(?))', [values])
         connection.execute("DELETE FROM _folders WHERE name IN (SELECT unnest(?))", [gone + list(marks)])
         connection.execute("DELETE FROM _derived WHERE track IN (SELECT unnest(?))", [gone])
-        for table in tables:
-            _insert(connection, table, _kinds(table), rows[table])
+        for table in tables():
+            _insert(connection, table, kinds(table), rows[table])
         folders = [{"name": name, "signature": signature} for name, signature in marks.items()]
         _insert(connection, "_folders", {"name": "VARCHAR", "signature": "VARCHAR"}, folders)
         connection.execute("INSERT INTO _unpublished VALUES ('rows')")
@@ -395,11 +215,6 @@ def _write_rows(
     except BaseException:
         connection.execute("ROLLBACK")
         raise
-
-
-def _kinds(table: str) -> dict[str, str]:
-    """Column → type, as a reader of rows needs it."""
-    return {name: kind.removesuffix(" PRIMARY KEY") for name, (kind, _) in _tables()[table].items()}
 
 
 def derived(connection: duckdb.DuckDBPyConnection, what: str) -> dict[str, str]:
@@ -429,7 +244,7 @@ def replace_derived(
         for table, listed in rows.items():
             condition = (only or {}).get(table, "true")
             connection.execute(f'DELETE FROM "{table}" WHERE track IN (SELECT unnest(?)) AND ({condition})', [tracks])
-            _insert(connection, table, _kinds(table), listed)
+            _insert(connection, table, kinds(table), listed)
         connection.execute("DELETE FROM _derived WHERE what = ? AND track IN (SELECT unnest(?))", [what, tracks])
         noted = [{"what": what, "track": track, "signature": signature} for track, signature in marks.items()]
         _insert(connection, "_derived", dict.fromkeys(("what", "track", "signature"), "VARCHAR"), noted)
@@ -475,7 +290,7 @@ def publish_snapshot(workspace: Workspace, connection: duckdb.DuckDBPyConnection
     discard(upcoming)
     try:
         private = connection.execute("SELECT current_database()").fetchone()
-        connection.execute(f"ATTACH {_quoted(str(upcoming))} AS snapshot (BLOCK_SIZE {BLOCK_BYTES})")
+        connection.execute(f"ATTACH {quoted(str(upcoming))} AS snapshot (BLOCK_SIZE {BLOCK_BYTES})")
         try:
             connection.execute(f'COPY FROM DATABASE "{private[0] if private else PRIVATE_NAME}" TO snapshot')
         finally:
@@ -501,15 +316,15 @@ def of_results(found: Iterable[tuple[str, str, record.Results]]) -> duckdb.DuckD
         found: id, file name and results of each; no id twice.
     """
     connection = duckdb.connect()
-    _create_tables(connection)
-    rows: dict[str, list[Row]] = {table: [] for table in _tables()}
+    create_tables(connection)
+    rows: dict[str, list[Row]] = {table: [] for table in tables()}
     for track, name, results in found:
         for analyser, result in results.items():
             rows[analyser].append({"track": track} | record.plain(result, curves=False))
         title = library.title_of(name, results.get("metadata"), {})
         rows["library"].append({"track": track, "kind": "track", "name": printable(name), "title": title})
     for table, listed in rows.items():
-        _insert(connection, table, _kinds(table), listed)
+        _insert(connection, table, kinds(table), listed)
     return connection
 
 

@@ -29,7 +29,8 @@ from processor.config import Settings
 from processor.engine import Engine
 from processor.errors import WorkspaceError
 from processor.inbox import Drop, Settling
-from processor.pipeline import PUBLISH_EVERY_S, Event, RunLog, add_media, add_words, left_alone, process, publish
+from processor.later import add_media, add_words
+from processor.pipeline import PUBLISH_EVERY_S, Event, RunLog, left_alone, process, publish
 from processor.workspace import Workspace
 
 LOG_NAME = "watch.log"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -26,15 +26,12 @@ from processor.config import Limits, Settings
 from processor.engine import Done, Engine, Job
 from processor.errors import AudioError, LinerNotesError, RecordError, TooLarge, WorkspaceError
 from processor.feedback import ledger
-from processor.feedback.desk import open_desk
-from processor.feedback.scribe import word_newest
 from processor.files import append_line, printable, remove_leftovers
 from processor.graph import Outcome, plan_keys
 from processor.inbox import Claim, Drop, Ignored
 from processor.library import Track
 from processor.record import Record, read, write
-from processor.site import ab, bounces, comparison, media, pages
-from processor.site.bounces import Pair
+from processor.site import pages
 from processor.workspace import Workspace, cannot_write
 
 PUBLISH_EVERY_S = 5.0
@@ -296,82 +293,6 @@ def left_alone(workspace: Workspace) -> list[Ignored]:
     """What in the inbox is never opened, and comparisons that stayed incomplete."""
     found = inbox.scan(workspace)
     return [*found.ignored, *bundles.hold_back(workspace, found.drops)[1]]
-
-
-def add_media(
-    workspace: Workspace, settings: Settings, progress: catalogue.Progress | None = None, most: int | None = None
-) -> int:
-    """Make what pages can do without for a while, show it on them, and return how much there was.
-
-    These are previews; comparisons; of songs with several bounces, one subtracted from the next; and what is compared
-    laid in step. All this is made apart from `publish`, and without the lock, for encoding an album takes minutes.
-
-    Raises:
-        WorkspaceError: it cannot be written.
-    """
-    tracks = library.tracks(workspace)
-    made = media.make_previews(workspace, tracks, progress, settings, most)
-    pairs = _pairs(workspace, tracks)
-    made += bounces.make_nulls(workspace, settings, pairs, most=most)
-    if _has_comparisons(workspace):
-        made += len(bundles.make_comparisons(workspace, settings))
-    made += _make_players(workspace, settings, tracks, pairs, most)
-    if made:
-        publish(workspace)
-    return made
-
-
-def add_words(workspace: Workspace, settings: Settings) -> str | None:
-    """Let a language model word the advice on the newest tracks, if the settings say so; return why it did not.
-
-    Raises:
-        WorkspaceError: what it said cannot be kept.
-    """
-    if not settings.llm.on:
-        return None
-    try:
-        made, trouble = word_newest(workspace, open_desk(workspace, settings))
-    except OSError as error:
-        raise cannot_write(workspace.library, error) from error
-    if made:
-        publish(workspace)
-    return trouble
-
-
-def _has_comparisons(workspace: Workspace) -> bool:
-    """Whether anything was dropped to be compared; it saves reading every track's drops."""
-    if not workspace.catalogue.is_file():
-        return False
-    try:
-        return bool(catalogue.query(workspace, "SELECT 1 FROM drops WHERE path ILIKE 'compare/%/%' LIMIT 1")[1])
-    except duckdb.Error:
-        return False
-
-
-def _make_players(
-    workspace: Workspace, settings: Settings, tracks: Sequence[Track], pairs: Iterable[Pair], most: int | None
-) -> int:
-    """Make the A/B players that are missing, and remove what belongs to none; without previews there are none."""
-    if not settings.site.previews:
-        return ab.remove_others(workspace, ())
-    players = [*bounces.players(workspace, pairs), *comparison.players(workspace, tracks)]
-    made = ab.remove_others(workspace, players)
-    for takes in players:
-        if most is None or made < most:
-            made += ab.make_ab(workspace, takes, settings)
-    return made
-
-
-def _pairs(workspace: Workspace, tracks: Iterable[Track]) -> list[Pair]:
-    """Every bounce of a song with the one before it, as the catalogue has them."""
-    if not workspace.catalogue.is_file():
-        return []
-    try:
-        _, rows = catalogue.query(workspace, "SELECT track, previous FROM revisions WHERE previous IS NOT NULL")
-    except duckdb.Error:  # made by another version; the next publish makes it anew
-        return []
-    by_id = {track.id: track for track in tracks}
-    return [Pair(by_id[later], by_id[earlier]) for later, earlier in rows if later in by_id and earlier in by_id]
 
 
 def run_all(

@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from processor import audio, graph, inbox, library, pipeline, setaside
+from processor import audio, graph, inbox, later, library, pipeline, setaside
 from processor.analysis import all_analysers, result_types
 from processor.audio import Audio
 from processor.config import Analysers, Limits, Settings, Workers
@@ -659,11 +659,11 @@ def test_pages_are_made_again_where_there_are_new_previews(
     asked: list[tuple[Any, ...]] = []
     published: list[Workspace] = []
     made = [3, 0]
-    monkeypatch.setattr(pipeline.media, "make_previews", lambda *given: asked.append(given) or made.pop(0))
-    monkeypatch.setattr(pipeline, "publish", published.append)
-    assert pipeline.add_media(workspace, settings, None, 4) == 3
+    monkeypatch.setattr(later.media, "make_previews", lambda *given: asked.append(given) or made.pop(0))
+    monkeypatch.setattr(later, "publish", published.append)
+    assert later.add_media(workspace, settings, None, 4) == 3
     assert published == [workspace]
-    assert pipeline.add_media(workspace, settings) == 0
+    assert later.add_media(workspace, settings) == 0
     assert published == [workspace]
     assert asked == [(workspace, [], None, settings, 4), (workspace, [], None, settings, None)]
 
@@ -883,6 +883,6 @@ def test_pages_follow_when_previews_are_switched_off(workspace: Workspace, setti
     preview.write_bytes(b"an MP3")
     publish(workspace)
     assert "<audio" in page.read_text()
-    assert pipeline.add_media(workspace, settings) == 1  # the fixture's settings have none
+    assert later.add_media(workspace, settings) == 1  # the fixture's settings have none
     assert not preview.exists()
     assert "<audio" not in page.read_text()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 # Colour of a severity on a terminal.
 _COLOURS = {"fault": "red", "warning": "yellow", "note": "blue", "strength": "green"}
 _MARKS = {"fault": "✗", "warning": "⚠", "note": "·", "strength": "✓"}
+_PLACES = 6
 
 
 @click.command(
@@ -71,8 +72,10 @@ def advise(
 ) -> int:
     """Say what is right and wrong with a mix, where, and what to do about it; nothing is stored.
 
-    With --json, one object a line: {"file": …, "profile": …, "target": …, "advice": […]}, or {"file": …, "error": …}.
-    `linernotes profile list` shows the profiles.
+    With --json, one object a line: {"file": …, "profile": …, "target": …, "material": …, "advice": […]}, or
+    {"file": …, "error": …}.    `linernotes profile list` shows the profiles.
+
+    Exit code 0: every file was judged. 3: some could not be read. 1: none could.
     """
     from processor.cli.analysing import analysed
     from processor.feedback.desk import judge
@@ -89,7 +92,7 @@ def advise(
             continue
         verdict = judge(desk, answer.results, {}, against)
         wording = _wording(desk, file, verdict, answer.results) if words else None
-        _show(file, verdict, wording, as_json)
+        _show(file, verdict, answer.results, wording, as_json)
     if not failed:
         return OK
     return NOTHING_DONE if failed == len(files) else SET_ASIDE
@@ -151,9 +154,10 @@ def _show_error(file: Path, reason: str, as_json: bool) -> None:
         click.echo(f"  {reason}")
 
 
-def _show(file: Path, verdict: Verdict, wording: Wording | str | None, as_json: bool) -> None:
+def _show(file: Path, verdict: Verdict, results: Results, wording: Wording | str | None, as_json: bool) -> None:
     from processor.feedback.advice import facts_of
     from processor.files import printable
+    from processor.site.desk import heard_as
 
     if as_json:
         print_json(
@@ -161,6 +165,7 @@ def _show(file: Path, verdict: Verdict, wording: Wording | str | None, as_json: 
                 "file": decodable(str(file)),
                 "profile": verdict.profile.name,
                 "target": verdict.platform.name,
+                "material": getattr(results.get("material"), "kind", None),
                 "advice": facts_of(verdict.advice),
                 **_wording_facts(wording),
             }
@@ -168,6 +173,8 @@ def _show(file: Path, verdict: Verdict, wording: Wording | str | None, as_json: 
     else:
         click.secho(printable(str(file)), bold=True)
         click.echo(f"  against {verdict.profile.title} ({verdict.profile_why}), for {verdict.platform.title}")
+        if heard := heard_as(results):
+            click.echo(f"  {heard}")
         for one in verdict.advice:
             _show_advice(one)
         if not verdict.advice:
@@ -197,14 +204,22 @@ def _show_wording(wording: Wording | str | None) -> None:
 def _show_advice(one: Advice) -> None:
     from processor.site.charts import clock
 
-    places = ", ".join(clock(start) for start, _ in one.times_s[:6]) + (" …" if len(one.times_s) > 6 else "")
+    times = list(dict.fromkeys(clock(start) for start, _ in one.times_s))  # several within a second are one
+    places = ", ".join(times[:_PLACES]) + (" …" if len(times) > _PLACES else "")
     head = click.style(f"{_MARKS[one.severity]} {one.severity}", fg=_COLOURS[one.severity])
     click.echo(f"\n  {head}  {click.style(one.title, bold=True)}  [{one.id}]")
     click.echo(f"    {one.text}" + (f" At {places}." if places else ""))
     for step in one.processing:
         click.echo(f"    → {step.text}")
     for proof in one.evidence:
-        value = f"{proof.value:g}" if isinstance(proof.value, float) else str(proof.value)
-        click.echo(
-            click.style(f"      {proof.field} = {value} {proof.unit}".rstrip() + f", fine: {proof.limit}", dim=True)
-        )
+        found = f"      {proof.field} = {_value(proof.value)} {proof.unit}".rstrip()
+        click.echo(click.style(f"{found}, fine: {proof.limit}", dim=True))
+
+
+def _value(value: float | int | str | bool | None) -> str:
+    """A measured value as the limits beside it are written."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return (f"{value:g}" if isinstance(value, float) else str(value)).replace("-", "−")
+    return "not measured" if value is None else value

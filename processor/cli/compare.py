@@ -203,12 +203,14 @@ def _facts(answer: _Answer) -> dict[str, Any]:
 def _lines(answer: _Answer) -> list[str]:
     """For a person."""
     from processor.feedback.compare import sides_of, verdict
+    from processor.site.comparison import turned
 
     found = answer.comparison
     names = ", ".join(_name(file) for file in answer.references)
     lines = [click.style(f"{_name(answer.mix)} against {names}", bold=True)]
     if found.gain_db is not None:
-        lines.append(f"  The reference is turned {_turned(found.gain_db)} to the loudness of the mix.")
+        who = "reference is" if len(found.gains_db) == 1 else "references are"
+        lines.append(f"  The {who} turned {turned(found.gains_db)} to the loudness of the mix.")
     lines.append(f"  {verdict(found)}")
     parts = zip(found.difference_steps, found.differences, strict=True)
     lines += [f"  {steps:5.1f} steps  {text}" for steps, text in parts]
@@ -216,10 +218,6 @@ def _lines(answer: _Answer) -> list[str]:
     lines += [f"  {row.label:<34}{row.shown}" for row in sides_of(found)]
     lines += ["", *_equaliser_lines(answer)]
     return lines
-
-
-def _turned(gain_db: float) -> str:
-    return f"{'up' if gain_db >= 0 else 'down'} by {abs(gain_db):.1f} dB"
 
 
 def _equaliser_lines(answer: _Answer) -> list[str]:

@@ -81,7 +81,8 @@ def _run(workspace: Workspace, settings: Settings, files: Sequence[Path], as_jso
     from processor import bundles, inbox
     from processor.engine import Engine
     from processor.feedback.desk import open_desk
-    from processor.pipeline import Event, RunLog, add_media, add_words, publish, run_all
+    from processor.later import add_media, add_words
+    from processor.pipeline import Event, RunLog, publish, run_all
 
     open_desk(workspace, settings)  # what is wrong with profiles or platforms should be told before the work, not after
     found = inbox.drops_from(files, workspace) if files else inbox.scan(workspace)
@@ -273,7 +274,8 @@ def _command_words() -> str:
 def rebuild(home: str | None, as_json: bool) -> int:
     """Make the catalogue and the site anew from the library's folders."""
     from processor import inbox
-    from processor.pipeline import add_media, publish
+    from processor.later import add_media
+    from processor.pipeline import publish
 
     workspace, settings = open_workspace(home)
     workspace.create()
@@ -324,7 +326,8 @@ def refresh(dry_run: bool, workers: int | None, home: str | None, as_json: bool)
 def _refresh(workspace: Workspace, settings: Settings, stale: Sequence[Any], command: str = "refresh") -> list[str]:
     """Run it, in the log under the name of the command; return the ids of tracks that failed."""
     from processor.engine import Engine
-    from processor.pipeline import RunLog, add_media, publish
+    from processor.later import add_media
+    from processor.pipeline import RunLog, publish
     from processor.pipeline import refresh as refresh_tracks
 
     if not stale:

@@ -16,6 +16,7 @@ import numpy as np
 from processor import library, record
 from processor.analysis import result_types
 from processor.errors import RecordError
+from processor.feedback.advice import signed
 from processor.feedback.compare import Comparison, sides_of, verdict
 from processor.feedback.comparisons import Stored, stored
 from processor.files import remove_leftovers, replacing
@@ -27,7 +28,7 @@ from processor.site.charts.frame import Chart, Timeline, Vector, clock
 from processor.site.charts.tones import difference_chart, tone_chart
 from processor.site.index import Pages
 from processor.site.media import FOLDER as MEDIA
-from processor.site.rendering import render, text_of
+from processor.site.rendering import NOTHING, render, text_of
 from processor.workspace import Workspace, cannot_write
 
 FOLDER, LIST_PAGE = "comparisons", "comparisons.html"
@@ -204,7 +205,16 @@ def _page(workspace: Workspace, one: Stored, by_id: Mapping[str, Track]) -> str:
         parts=_parts(found),
         ab=ab.ab_context(workspace.site, beside) if len(beside) > 1 else None,
         number=text_of,
+        turned=turned,
     )
+
+
+def turned(gains_db: Sequence[float | None]) -> str:
+    """How far references are turned to the loudness of the mix: "up by 5.7 dB", "by −2.3 and +3.2 dB"."""
+    if len(gains_db) == 1 and gains_db[0] is not None:
+        return f"{'up' if gains_db[0] >= 0 else 'down'} by {abs(gains_db[0]):.1f}\u00a0dB"
+    texts = [NOTHING if gain is None else signed(gain) for gain in gains_db]
+    return f"by {' and '.join(filter(None, [', '.join(texts[:-1]), texts[-1]]))}\u00a0dB"
 
 
 def _strips(found: Comparison, mix: str, reference: str) -> list[Chart]:

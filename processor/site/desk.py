@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from processor.analysis import result_types
 from processor.quantities import Column, columns
-from processor.record import Record
+from processor.record import Record, Results
 from processor.site.about import State
 from processor.site.platforms import Platforms, platforms_context
 from processor.site.rendering import NOTHING, text_of
@@ -132,6 +132,7 @@ class MixDesk:
     Attributes:
         profile: what it is judged as.
         why: why that.
+        heard_as: what it was taken for and what follows, where that is no mix; empty where it is one.
         profile_source: where the profile comes from.
         platform: where it is going.
         labels: for the header: what a label says, and the id of the part that it leads to.
@@ -147,6 +148,7 @@ class MixDesk:
 
     profile: str
     why: str
+    heard_as: str
     profile_source: str
     platform: str
     labels: tuple[tuple[State, str], ...]
@@ -176,6 +178,7 @@ def desk_context(
     return MixDesk(
         profile=verdict.profile.title,
         why=verdict.profile_why,
+        heard_as=heard_as(found.results),
         profile_source=verdict.profile.source,
         platform=verdict.platform.title,
         labels=tuple(_labels(items, rows)),
@@ -188,6 +191,24 @@ def desk_context(
         standing={one.field: one.text for one in verdict.standing},
         groups=_groups(verdict.standing),
     )
+
+
+# Of silence its own rule speaks.
+_KINDS = {"solo": "one instrument or voice", "speech": "speech", "noise": "noise"}
+
+
+def heard_as(results: Results) -> str:
+    """Why rules about mixes are silent, in words; empty where they are not."""
+    material = results.get("material")
+    what = None if material is None else _KINDS.get(material.kind)
+    if what is None:
+        return ""
+    sure = (
+        ""
+        if material.confidence is None or material.confidence > 0.995
+        else f" ({100 * material.confidence:.0f} % sure)"
+    )
+    return f"Heard as {what}{sure}: what holds for whole mixes only was not judged."
 
 
 # Labels

@@ -26,6 +26,8 @@ def desk_blocks(verdict: Verdict, found: Record) -> Iterator[str]:
     worded = desk.worded
     whose = "All words are those of fixed rules." if worded is None else f"Summary by {code(worded.model)}."
     yield f"Judged as **{escaped(desk.profile)}** ({escaped(desk.why)}), for **{escaped(desk.platform)}**. {whose}"
+    if desk.heard_as:
+        yield f"{escaped(desk.heard_as)} {code('linernotes set TRACK material.kind=mix')} says that it is one."
     if worded is not None:
         yield from _words(worded)
     if not desk.advice:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from processor import library, pipeline
+from processor import later, library, pipeline
 from processor.config import Llm, Settings, Site
 from processor.feedback import scribe
 from processor.feedback.desk import open_desk
@@ -83,7 +83,7 @@ def test_a_broken_record_is_passed_over(workspace: Workspace, server: Endpoint) 
 
 def test_the_page_shows_them_and_says_whose_they_are(workspace: Workspace, server: Endpoint) -> None:
     [track] = tracks(workspace, 1)
-    assert pipeline.add_words(workspace, settings_for(server)) is None
+    assert later.add_words(workspace, settings_for(server)) is None
     page = (workspace.site / "tracks" / f"{track.id}.html").read_text()
     assert "It is measured." in page
     assert "openai/gpt-oss-120b" in page
@@ -92,7 +92,7 @@ def test_the_page_shows_them_and_says_whose_they_are(workspace: Workspace, serve
 def test_switched_off_nothing_is_sent(workspace: Workspace, server: Endpoint) -> None:
     [track] = tracks(workspace, 1)
     pipeline.publish(workspace)
-    assert pipeline.add_words(workspace, Settings(llm=Llm(base_url=server.url))) is None
+    assert later.add_words(workspace, Settings(llm=Llm(base_url=server.url))) is None
     assert server.asked == []
     page = (workspace.site / "tracks" / f"{track.id}.html").read_text()
     assert "openai/gpt-oss-120b" not in page
@@ -102,5 +102,5 @@ def test_without_a_network_the_report_is_whole(workspace: Workspace) -> None:
     [track] = tracks(workspace, 1)
     pipeline.publish(workspace)
     settings = Settings(llm=Llm(on=True, base_url="http://127.0.0.1:9/v1", timeout_s=0.5, retries=0))
-    assert "cannot be reached" in (pipeline.add_words(workspace, settings) or "")
+    assert "cannot be reached" in (later.add_words(workspace, settings) or "")
     assert 'id="advice"' in (workspace.site / "tracks" / f"{track.id}.html").read_text()

@@ -269,3 +269,10 @@ def test_the_response_of_a_bell_and_of_shelves() -> None:
 def test_rules_are_for_mixes_and_say_what_they_rest_on() -> None:
     assert len(TONE) == 16
     assert all(one.of == ("mix",) and one.source and one.help for one in TONE)
+
+
+def test_a_band_without_a_level_is_not_praised() -> None:
+    levels = {f"{band}_db": None for band in ("sub", "bass", "low_mids", "mids", "high_mids", "air")}
+    even = spectrum(flat)
+    assert [one.id for one in rules.balanced(mix(spectrum=even))] == ["tone.balanced"]
+    assert list(rules.balanced(mix(spectrum=replace(even, **levels)))) == []

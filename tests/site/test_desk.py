@@ -15,10 +15,10 @@ from processor.analysis import result_types
 from processor.feedback.advice import Advice, Evidence, Step
 from processor.feedback.checks import Check
 from processor.feedback.desk import Verdict
+from processor.feedback.ledger import Beside
 from processor.feedback.llm import Sentence, Wording
 from processor.feedback.platforms import Coded, Outcome, Platform
 from processor.feedback.profiles import Profile
-from processor.feedback.ledger import Beside
 from processor.feedback.revisions import Revision
 from processor.feedback.standing import Standing
 from processor.files import templates_folder

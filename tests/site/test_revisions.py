@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from processor import pipeline
+from processor import later, pipeline
 from processor.config import Settings, Site, Workers
 from processor.engine import Engine
 from processor.feedback.nulls import NullTest, null_test
@@ -81,28 +81,28 @@ def test_the_history_is_drawn(workspace: Workspace, pair: Pair) -> None:
 
 def test_the_difference_is_made_once_and_shown(workspace: Workspace, pair: Pair) -> None:
     assert "not been subtracted" in page(workspace, pair)
-    assert pipeline.add_media(workspace, SETTINGS) == 1
+    assert later.add_media(workspace, SETTINGS) == 1
     null = read_null(null_path(workspace, pair))
     assert null is not None
     assert null.gain_db == pytest.approx(6.02, abs=0.01)
     assert "Laid on each other to the sample" in page(workspace, pair)
-    assert pipeline.add_media(workspace, SETTINGS) == 0
+    assert later.add_media(workspace, SETTINGS) == 0
 
 
 def test_what_cannot_be_subtracted_says_why_and_is_not_tried_again(workspace: Workspace, pair: Pair) -> None:
     assert pair.earlier.source is not None
     pair.earlier.source.write_bytes(b"RIFF no sound at all")
-    assert pipeline.add_media(workspace, SETTINGS) == 1
+    assert later.add_media(workspace, SETTINGS) == 1
     assert "cannot be subtracted" in page(workspace, pair)
-    assert pipeline.add_media(workspace, SETTINGS) == 0
+    assert later.add_media(workspace, SETTINGS) == 0
 
 
 def test_a_null_test_that_belongs_to_no_pair_is_removed(workspace: Workspace, pair: Pair) -> None:
-    pipeline.add_media(workspace, SETTINGS)
+    later.add_media(workspace, SETTINGS)
     pair.earlier.folder.rename(workspace.home / "away")
     pipeline.publish(workspace)
     assert not (workspace.site / "revisions" / f"{pair.later.id}.html").exists()
-    pipeline.add_media(workspace, SETTINGS)
+    later.add_media(workspace, SETTINGS)
     assert list((workspace.state / bounces.FOLDER).iterdir()) == []
 
 
@@ -117,7 +117,7 @@ def test_an_identical_bounce_is_told(workspace: Workspace) -> None:
     first = bounce(workspace, "Night Bus.wav", 1, 1.0)
     second = bounce(workspace, "Night Bus v2.wav", 2, 1.0)
     pipeline.publish(workspace)
-    pipeline.add_media(workspace, SETTINGS)
+    later.add_media(workspace, SETTINGS)
     text = page(workspace, Pair(second, first))
     assert "every sample is the same" in text
     assert "identical sound" in text

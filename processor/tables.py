@@ -1,0 +1,198 @@
+"""The tables of the catalogue: names, types and what each column means; made from the declarations of the results."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import types
+import typing
+from typing import Any
+
+import duckdb
+
+from processor.analysis import result_types
+from processor.quantities import Column, columns
+
+LAYOUT = 3  # raised when the tables below change in a way that their columns do not show
+
+_BASE: dict[str, dict[str, tuple[str, str]]] = {
+    "library": {
+        "track": ("VARCHAR PRIMARY KEY", "Folder name: <slug>-<first digits of the hash>"),
+        "added": ("DATE", "Day on which it was stored"),
+        "arrived_utc": ("TIMESTAMP", "When it was first dropped"),
+        "folder": ("VARCHAR", "Folder below library/"),
+        "kind": ("VARCHAR", "track"),
+        "sha256": ("VARCHAR", "SHA-256 of the source file"),
+        "name": ("VARCHAR", "File name as dropped"),
+        "title": ("VARCHAR", "A person's word, else the tag, else the file name"),
+        "collection": ("VARCHAR", "A person's word, else the sub-folder of the inbox"),
+    },
+    "failures": {
+        "track": ("VARCHAR", "Track"),
+        "analyser": ("VARCHAR", "Analyser without a result"),
+        "kind": ("VARCHAR", "failed or skipped"),
+        "reason": ("VARCHAR", "Why"),
+    },
+    "drops": {
+        "track": ("VARCHAR", "Track"),
+        "time_utc": ("TIMESTAMP", "When it was dropped"),
+        "path": ("VARCHAR", "Path below the inbox"),
+        "size_bytes": ("BIGINT", "Size in bytes"),
+        "is_duplicate": ("BOOLEAN", "Whether the library had this content already"),
+    },
+    "person": {
+        "track": ("VARCHAR", "Track"),
+        "field": ("VARCHAR", "What the word is about"),
+        "value": ("JSON", "The word"),
+    },
+    "runs": {
+        "run": ("VARCHAR", "File below library/runs/"),
+        "time_utc": ("TIMESTAMP", "When"),
+        "event": ("VARCHAR", "started, stored, duplicate, failed, left, ended"),
+        "name": ("VARCHAR", "File that it is about"),
+        "track": ("VARCHAR", "Track that came of it"),
+        "reason": ("VARCHAR", "Why it failed or was left"),
+        "seconds": ("MAP(VARCHAR, DOUBLE)", "Seconds by stage"),
+    },
+}
+# What is derived from the tables above, by rooms that stand higher.
+_DERIVED: dict[str, dict[str, tuple[str, str]]] = {
+    "advice": {
+        "track": ("VARCHAR", "Track"),
+        "place": ("INTEGER", "1 for what comes first"),
+        "id": ("VARCHAR", "Stable name with area, band and direction"),
+        "severity": ("VARCHAR", "fault, warning, note or strength"),
+        "area": ("VARCHAR", "loudness, dynamics, tone, stereo, low_end, transients, integrity, musical, …"),
+        "band": ("VARCHAR", "sub, bass, low_mids, mids, high_mids, air, or nothing"),
+        "direction": ("VARCHAR", "too much, too little, or nothing"),
+        "title": ("VARCHAR", "A few words"),
+        "text": ("VARCHAR", "What it is and what one hears"),
+        "action": ("VARCHAR", "What to do"),
+        "weight": ("DOUBLE", "How far beyond its limit, in steps that a listener notices"),
+        "profile": ("VARCHAR", "Profile that it was judged by"),
+    },
+    "checks": {
+        "track": ("VARCHAR", "Track"),
+        "id": ("VARCHAR", "Name of the check"),
+        "title": ("VARCHAR", "What it asks"),
+        "status": ("VARCHAR", "pass, warn, fail or skip"),
+        "expected": ("VARCHAR", "What would pass"),
+        "found": ("VARCHAR", "What there is"),
+        "why": ("VARCHAR", "Why it matters"),
+        "is_own": ("BOOLEAN", "Whether it is a file of library/checks"),
+    },
+    "revisions": {
+        "track": ("VARCHAR", "Track"),
+        "song": ("VARCHAR", "Track that was the song's first bounce"),
+        "number": ("INTEGER", "1 for the first bounce"),
+        "previous": ("VARCHAR", "The bounce before, or nothing"),
+        "reason": ("VARCHAR", "Why it counts as a bounce of this song"),
+    },
+}
+_PERSON_COLUMNS = {
+    "artist": ("VARCHAR", "A person's word, else the tag"),
+    "genre": ("VARCHAR", "A person's word, else the tag"),
+    "rating": ("INTEGER", "A person's rating, 0 to 5"),
+    "note": ("VARCHAR", "A person's note"),
+}
+# Name, whether nothing counts as 0, meaning: what the view `tracks` says of the derived tables.
+_COUNTS = (
+    ("faults", True, "Faults among its advice"),
+    ("warnings", True, "Warnings among its advice"),
+    ("failed_checks", True, "Checks that it fails"),
+    ("song", False, "Track that was the first bounce of its song, where there are several"),
+    ("revision", False, "Which bounce of its song it is, where there are several"),
+)
+_COUNTED = (
+    "SELECT track, count(*) FILTER (severity = 'fault') AS faults, "
+    "count(*) FILTER (severity = 'warning') AS warnings FROM advice GROUP BY track",
+    "SELECT track, count(*) FILTER (status = 'fail') AS failed_checks FROM checks GROUP BY track",
+    "SELECT track, song, number AS revision FROM revisions",
+)
+
+
+def layout_hash() -> str:
+    """Changes whenever the tables do."""
+    listed = {name: {c: list(spec) for c, spec in cols.items()} for name, cols in tables().items()}
+    return hashlib.sha256(json.dumps([LAYOUT, listed], sort_keys=True).encode()).hexdigest()
+
+
+def tables() -> dict[str, dict[str, tuple[str, str]]]:
+    """Table → column → (type, comment)."""
+    found = {name: dict(specification) for name, specification in (_BASE | _DERIVED).items()}
+    for name, result_type in result_types().items():
+        found[name] = {"track": ("VARCHAR PRIMARY KEY", "Track")} | {
+            column.name: (_sql_type(column.base_type), _comment(name, column))
+            for column in columns(result_type)
+            if not column.is_curve
+        }
+    return found
+
+
+def _comment(analyser: str, column: Column) -> str:
+    q = column.quantity
+    unit = f" [{q.unit}]" if q.unit else ""
+    return f"{q.label}{unit}. {q.help} Source: {q.source}. Field: {analyser}.{column.name}"
+
+
+def _sql_type(kind: Any) -> str:
+    if typing.get_origin(kind) is tuple:
+        return _sql_type(typing.get_args(kind)[0]) + "[]"
+    if isinstance(kind, types.UnionType):
+        kind = next(part for part in typing.get_args(kind) if part is not type(None))
+    return {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}[kind]
+
+
+def quoted(text: str) -> str:
+    """A text as SQL spells it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make every table, empty, and the view."""
+    for table, specification in tables().items():
+        body = ", ".join(f'"{name}" {kind}' for name, (kind, _) in specification.items())
+        connection.execute(f'CREATE TABLE "{table}" ({body})')
+        for name, (_, comment) in specification.items():
+            connection.execute(f'COMMENT ON COLUMN "{table}"."{name}" IS {quoted(comment)}')
+    connection.execute("CREATE TABLE _folders (name VARCHAR PRIMARY KEY, signature VARCHAR)")
+    connection.execute("CREATE TABLE _derived (what VARCHAR, track VARCHAR, signature VARCHAR)")
+    connection.execute("CREATE TABLE _meta (layout VARCHAR)")
+    connection.execute("CREATE TABLE _unpublished (what VARCHAR)")
+    connection.execute("INSERT INTO _unpublished VALUES ('everything')")
+    _create_view(connection)
+    connection.execute("INSERT INTO _meta VALUES (?)", [layout_hash()])
+
+
+def _create_view(connection: duckdb.DuckDBPyConnection) -> None:
+    """`tracks`: one row a track, all numbers side by side; a name that two analysers use is prefixed with theirs."""
+    known = tables()
+    analysers = list(result_types())
+    names = [name for analyser in analysers for name in known[analyser] if name != "track"]
+    selected = [(f'library."{name}"', name, comment) for name, (_, comment) in known["library"].items()]
+    for name, (kind, comment) in _PERSON_COLUMNS.items():
+        said = f"TRY_CAST(said ->> '{name}' AS {kind})"
+        tagged = f'"metadata"."{name}"' if name in known.get("metadata", {}) else "NULL"
+        selected.append((f"coalesce({said}, {tagged})", name, comment))
+    selected += [(f"coalesce({name}, 0)" if kind else name, name, comment) for name, kind, comment in _COUNTS]
+    taken = {name for _, name, _ in selected}
+    for analyser in analysers:
+        for name, (_, comment) in known[analyser].items():
+            if name == "track" or (analyser == "metadata" and name in taken):
+                continue
+            alias = f"{analyser}_{name}" if names.count(name) > 1 or name in taken else name
+            selected.append((f'"{analyser}"."{name}"', alias, comment))
+    body = ", ".join(f'{expression} AS "{alias}"' for expression, alias, _ in selected)
+    joins = " ".join(f'LEFT JOIN "{analyser}" USING (track)' for analyser in analysers)
+    said_by = "(SELECT track, json_group_object(field, value) AS said FROM person GROUP BY track)"
+    counted = " ".join(f"LEFT JOIN ({query}) USING (track)" for query in _COUNTED)
+    connection.execute(
+        f"CREATE VIEW tracks AS SELECT {body} FROM library LEFT JOIN {said_by} USING (track) {counted} {joins}"
+    )
+    for _, alias, comment in selected:
+        connection.execute(f'COMMENT ON COLUMN tracks."{alias}" IS {quoted(comment)}')
+
+
+def kinds(table: str) -> dict[str, str]:
+    """Column → type, as a reader of rows needs it."""
+    return {name: kind.removesuffix(" PRIMARY KEY") for name, (kind, _) in tables()[table].items()}
