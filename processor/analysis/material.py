@@ -116,7 +116,7 @@ class Material:
         high=1,
         digits=2,
     )
-    runner_up: str | None = quantity(
+    second_kind: str | None = quantity(
         "", label="Second-best material", source=_SOURCE, help="The most probable kind after the first."
     )
     evidence: str = quantity(
@@ -139,7 +139,7 @@ def material(bands: Bands, mel: Mel, onsets: Onsets, chroma: Chroma, known: Know
     return Material(
         kind=ranked[0][1] if ranked else None,
         confidence=ranked[0][0] if ranked else None,
-        runner_up=ranked[1][1] if len(ranked) > 1 else None,
+        second_kind=ranked[1][1] if len(ranked) > 1 else None,
         evidence=evidence if said is None else f"set by a person; measured: {evidence}",
     )
 

@@ -200,14 +200,11 @@ _KINDS = {"solo": "one instrument or voice", "speech": "speech", "noise": "noise
 def heard_as(results: Results) -> str:
     """Why rules about mixes are silent, in words; empty where they are not."""
     material = results.get("material")
-    what = None if material is None else _KINDS.get(material.kind)
+    what = _KINDS.get(getattr(material, "kind", None) or "")
     if what is None:
         return ""
-    sure = (
-        ""
-        if material.confidence is None or material.confidence > 0.995
-        else f" ({100 * material.confidence:.0f} % sure)"
-    )
+    confidence = getattr(material, "confidence", None)
+    sure = "" if confidence in (None, 1) else f" ({100 * confidence:.0f}\u00a0% sure)"  # 1 is a person's word
     return f"Heard as {what}{sure}: what holds for whole mixes only was not judged."
 
 

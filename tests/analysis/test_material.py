@@ -145,7 +145,7 @@ def coloured(slope: float) -> Row:
 
 def test_a_band_is_a_mix() -> None:
     found = hear(row_of(mix()))
-    assert (found.kind, found.runner_up) == ("mix", "solo")
+    assert (found.kind, found.second_kind) == ("mix", "solo")
     assert found.confidence is not None
     assert found.confidence > 0.7
 
@@ -182,7 +182,7 @@ def test_a_tone_is_one_source() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_speech(seed: int) -> None:
     found = hear(row_of(speech(seed)))
-    assert (found.kind, found.runner_up) == ("speech", "solo")
+    assert (found.kind, found.second_kind) == ("speech", "solo")
 
 
 def test_speech_over_a_band_is_a_mix() -> None:
@@ -203,7 +203,7 @@ def test_silence_is_what_no_meter_shows(dbfs: float, kind: str) -> None:
     found = hear(signals.noise(6.0, dbfs, rate=RATE))
     assert found.kind == kind
     if kind == "silence":
-        assert (found.confidence, found.runner_up, found.evidence) == (1.0, None, "never above -70 dBFS")
+        assert (found.confidence, found.second_kind, found.evidence) == (1.0, None, "never above -70 dBFS")
 
 
 def test_silence_in_any_length() -> None:
@@ -227,13 +227,13 @@ def test_too_little_sound_cannot_be_told(seconds: float, there: bool) -> None:
 def test_a_person_knows_better(said: str) -> None:
     found = hear(row_of(mix()), known={"kind": said})
     assert (found.kind, found.confidence) == (said, 1.0)
-    assert found.runner_up == ("mix" if said != "mix" else "solo")
+    assert found.second_kind == ("mix" if said != "mix" else "solo")
     assert found.evidence.startswith("set by a person; measured: ")
 
 
 def test_a_person_can_say_what_is_too_short_to_tell() -> None:
     found = hear(row_of(mix()[:RATE]), known={"kind": "mix"})
-    assert (found.kind, found.confidence, found.runner_up) == ("mix", 1.0, None)
+    assert (found.kind, found.confidence, found.second_kind) == ("mix", 1.0, None)
 
 
 def test_a_word_that_is_no_kind_changes_nothing() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from processor.feedback.advice import AREAS, BANDS, SEVERITIES
+from processor.cli.advise import _show_advice
+from processor.feedback.advice import AREAS, BANDS, SEVERITIES, Advice
 from tests.feedback.endpoint import endpoint, obedient
 from tests.signals import RATE, song, write_wav
 from tests.workspaces import command, junk
@@ -60,6 +62,29 @@ def test_people_read_it_as_text(clipped: Path) -> None:
     assert "against General" in result.out
     assert "→" in result.out
     assert "levels.clipped_samples" in result.out
+
+
+def test_text_shows_numbers_as_people_write_them(clipped: Path) -> None:
+    lines = [line for line in command("advise", clipped).out.splitlines() if ", fine: " in line]
+    assert any("−" in line for line in lines)
+    for line in lines:
+        assert not re.search(r"(?<!\w)-\d|= (True|False)\b", line), line
+
+
+def test_places_within_one_second_are_one(capsys: pytest.CaptureFixture[str]) -> None:
+    times = tuple((at, at) for at in (71.1, 71.3, 73.0, 74.0, 75.0, 76.0, 77.0, 78.0))
+    _show_advice(Advice("integrity.clicks", "note", "integrity", None, None, "Clicks", "They tick.", (), (), times))
+    assert "They tick. At 1:11, 1:13, 1:14, 1:15, 1:16, 1:17 …." in capsys.readouterr().out
+
+
+def test_one_instrument_is_told_to_be_one(tmp_path: Path) -> None:
+    at = np.arange(round(8 * RATE)) / RATE
+    hertz = 220 * 2 ** (np.floor(at) % 5 * 2 / 12)
+    notes = 0.3 * np.sin(2 * np.pi * np.cumsum(hertz) / RATE) * np.exp(-6 * (at % 1))
+    path = write_wav(tmp_path / "Solo.wav", np.stack([notes, notes]).astype(np.float32), RATE)
+    assert "Heard as one instrument or voice" in command("advise", path).out
+    [found] = advised(path)
+    assert found["material"] == "solo"
 
 
 def test_profile_and_target_can_be_chosen(clipped: Path) -> None:

@@ -100,6 +100,20 @@ def test_on_target_is_a_strength(lufs: float, fits: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("lufs", "told"),
+    [
+        (-14.04, "it is played as it is."),
+        (-13.2, "Spotify turns it down by 0.8 dB only."),
+        (-14.5, "up by 0.5 dB only."),
+    ],
+)
+def test_on_target_says_what_is_done_to_it(lufs: float, told: str) -> None:
+    found = only(loudness.on_target, level(lufs))
+    assert found
+    assert found.text.endswith(told)
+
+
+@pytest.mark.parametrize(
     ("peak", "steps"),
     [
         (-8.0, ["gain"]),
@@ -152,6 +166,7 @@ def test_a_jump_stands_over_both_sides(over: float, severity: str | None) -> Non
     if found:
         assert found.times_s == ((10.0, 11.0),)
         assert found.weight == pytest.approx((over - 3) / 2)
+        assert (found.evidence[0].value, found.evidence[0].unit) == (pytest.approx(over), "LU")
 
 
 def test_what_stays_loud_does_not_jump() -> None:
@@ -197,6 +212,7 @@ def test_the_same_part_at_another_level(step: float, sure: float, fires: bool) -
     if found:
         assert (found.severity, found.times_s) == ("note", ((0, 10), (20, 30)))
         assert found.processing[0].gain_db == pytest.approx(round(step / 2, 1))
+        assert (found.evidence[0].value, found.evidence[0].unit) == (pytest.approx(step), "LU")
         assert found.weight == pytest.approx((step - 3) / 1.5)
 
 

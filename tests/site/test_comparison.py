@@ -182,9 +182,29 @@ def test_a_comparison_of_silence_is_told(workspace: Workspace) -> None:
 def test_several_references_are_a_corridor(workspace: Workspace) -> None:
     one = keep(workspace, mix_and_references(workspace, 3))
     html = pages(workspace)[page.page_name(one)]
-    assert "The references are turned up by 4.0 / 5.0 / 6.0 dB" in text(html)
+    assert "The references are turned by +4.0, +5.0 and +6.0 dB to" in text(html)
     assert "−15.0 (−16.0 to −14.0)" in text(html)
     assert "Where the 3 references lie" in html
+
+
+@pytest.mark.parametrize(
+    ("gains", "told"),
+    [
+        ((5.72,), "up by 5.7 dB"),
+        ((-2.31,), "down by 2.3 dB"),
+        ((-2.31, 3.18), "by −2.3 and +3.2 dB"),
+        ((-2.31, None, 0.0), "by −2.3, — and 0.0 dB"),
+    ],
+)
+def test_each_reference_says_which_way_it_is_turned(gains: tuple[float | None, ...], told: str) -> None:
+    assert page.turned(gains).replace("\u00a0", " ") == told
+
+
+def test_a_comparison_without_measures_has_no_empty_table(workspace: Workspace) -> None:
+    one = keep(workspace, mix_and_references(workspace), comparison=compare({}, [{}]), equaliser=None, audition=None)
+    html = pages(workspace)[page.page_name(one)]
+    assert 'id="measures"' not in html
+    assert 'href="#measures"' not in html
 
 
 def test_hostile_names_are_only_text(workspace: Workspace) -> None:

@@ -84,13 +84,13 @@ def test_of_many_faults_the_first_are_listed(tmp_path: Path) -> None:
 
 
 def test_a_person_is_told_how_to_say_what_it_is(tmp_path: Path) -> None:
-    said = {"material__kind": "solo", "material__confidence": 0.83, "material__runner_up": "mix"}
+    said = {"material__kind": "solo", "material__confidence": 0.83, "material__second_kind": "mix"}
     part = section(page(tmp_path, **said), "material")
     assert re.search(r"Solo <svg.*?</svg> 83\s%, else mix\.", part.replace("&nbsp;", " "), re.DOTALL)
     assert re.search(r"linernotes set [0-9a-f]{8} material\.kind=mix", part)
     unknown = dict.fromkeys(said)
     assert "material.kind=" not in section(page(tmp_path / "unknown", **unknown), "material")
-    alone = section(page(tmp_path / "alone", **said | {"material__runner_up": None}), "material")
+    alone = section(page(tmp_path / "alone", **said | {"material__second_kind": None}), "material")
     assert "else" not in alone.partition("How sure is the material?")[2]
     hostile = section(page(tmp_path / "hostile", **said | {"material__kind": HOSTILE}), "material")
     assert "<script" not in hostile
