@@ -43,6 +43,10 @@ SHORTEST_S = 3.0
 # part of it, and at 20 dB under it rests.
 LOUD_PERCENTILE = 90
 HEARD_DB, REST_DB = 40.0, 20.0
+# What is looked at goes from the first moment that comes so near to the loud ones to the last: hum behind the music or a
+# soft beginning would else be rests, and make a mix one instrument that rests. Of 57 mixes, 10 s of hum or hiss behind
+# them made 44 and 39 "solo"; so it is 2, as without.
+MAIN_DB = 12.0
 # The body of music, which somebody plays all the time in a mix; taking part means within 25 dB of its own peaks.
 BODY_HZ, BODY_DB = (160.0, 500.0), 25.0
 # Where voices glide and instruments stand: levels of third-octaves that move by less than 15 dB a second.
@@ -210,17 +214,26 @@ class Traits:
 def traits(bands: Bands, mel: Mel, onsets: Onsets, chroma: Chroma) -> Traits | None:
     """Measure the traits; None for too little sound."""
     power = (bands.band_left + bands.band_right).astype(np.float64)
+    levels, registers, notes = mel.levels, onsets.registers.T, chroma.values
     level = _db(power.sum(axis=1))
     heard = level > level.max(initial=-np.inf) - HEARD_DB - REST_DB
     loud = float(np.percentile(level[heard], LOUD_PERCENTILE)) if heard.any() else 0.0
+    main = np.flatnonzero(level > loud - MAIN_DB)
+    if main.size:
+        begin, end = int(main[0]), int(main[-1]) + 1
+        power, level = power[begin:end], level[begin:end]
+        levels, registers, notes = (
+            curve[round(begin / bands.frame_rate * rate) : max(1, round(end / bands.frame_rate * rate))]
+            for curve, rate in ((levels, mel.frame_rate), (registers, onsets.frame_rate), (notes, chroma.frame_rate))
+        )
     heard = level > loud - HEARD_DB
-    if np.count_nonzero(heard) < SHORTEST_S * bands.frame_rate or not mel.levels.any():
+    if np.count_nonzero(heard) < SHORTEST_S * bands.frame_rate or not levels.any():
         return None
     first, last = np.flatnonzero(heard)[[0, -1]]
     parts, neighbours = _independence(power[heard])
-    loudness = mel.levels.mean(axis=1, dtype=np.float64)
-    classes = chroma.values.mean(axis=0, dtype=np.float64)
-    sounding = chroma.values[chroma.values.max(axis=1, initial=0.0) > SOUNDING]
+    loudness = levels.mean(axis=1, dtype=np.float64)
+    classes = notes.mean(axis=0, dtype=np.float64)
+    sounding = notes[notes.max(axis=1, initial=0.0) > SOUNDING]
     return Traits(
         depth=float(loudness.std() / loudness.mean()),
         body=_body(power[heard], bands.centres_hz),
@@ -230,7 +243,7 @@ def traits(bands: Bands, mel: Mel, onsets: Onsets, chroma: Chroma) -> Traits | N
         notes=float((sounding > NOTE).sum(axis=1).mean()) if len(sounding) else 0.0,
         clarity=chroma.clarity,
         contrast=float(classes.std() / max(float(classes.mean()), 1e-9)),
-        together=_together(onsets),
+        together=_together(registers.T),
         rests=float(np.mean(level[first : last + 1] < loud - REST_DB)),
     )
 
@@ -289,8 +302,8 @@ def _stands(power: Vector, heard: NDArray[np.bool_], bands: Bands) -> float:
     return float(np.mean(np.abs(slope[counts]) < STANDS_DB_S)) if counts.any() else 0.0
 
 
-def _together(onsets: Onsets) -> float:
-    """Mean correlation of the onsets of different registers."""
-    rises = onsets.registers.astype(np.float64)
+def _together(registers: NDArray[np.floating]) -> float:
+    """Mean correlation of the onsets of different registers, shape `(registers, frames)`."""
+    rises = registers.astype(np.float64)
     rises = rises[rises.std(axis=1) > 1e-6]
     return float(np.corrcoef(rises)[np.triu_indices(len(rises), 1)].mean()) if len(rises) > 1 else 1.0

@@ -269,8 +269,18 @@ def test_traits_of_known_sounds() -> None:
 def test_rests_and_the_body_that_sounds_through_them(fall_db: float, rests: float, body: float) -> None:
     """Half of the time all is so much fainter: 20 dB are a rest, 25 dB are none of the body."""
     loud = row_of(coloured(0.5)[: 6 * RATE])
-    found = traits_of(np.concatenate([loud, loud * np.float32(signals.amplitude(-fall_db))], axis=1))
+    before, behind = loud[:, : 3 * RATE], loud[:, 3 * RATE :]
+    found = traits_of(np.concatenate([before, loud * np.float32(signals.amplitude(-fall_db)), behind], axis=1))
     assert (found.rests, found.body) == (pytest.approx(rests, abs=0.03), pytest.approx(body, abs=0.05))
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+def test_what_is_faint_before_and_behind_the_music_tells_nothing(is_before: bool) -> None:
+    """Hum in a pause behind a mix, or a soft beginning, made it one instrument that rests."""
+    music = row_of(mix())
+    faint = music[:, : 8 * RATE] * np.float32(signals.amplitude(-20.0))
+    alone, both = traits_of(music), traits_of(np.concatenate([faint, music] if is_before else [music, faint], axis=1))
+    assert (both.rests, both.body, both.parts) == pytest.approx((alone.rests, alone.body, alone.parts), abs=0.3)
 
 
 @pytest.mark.parametrize("gain", [0.01, 1e4])
