@@ -94,21 +94,25 @@ def gaps(units: Units, sample_rate: int, programme: float) -> Places:
     # Units that are only partly still do not count, so a gap is up to two units longer than its run.
     slack = 2 * units.length / sample_rate
     edges = edges[(lengths > SHORTEST_GAP_S - slack) & (lengths < LONGEST_GAP_S)]
-    sums = np.concatenate([[0.0], np.cumsum(units.squares, dtype=np.float64)]) / units.length
-    return np.array([edge for edge in edges if _is_torn(edge, sums, programme)], np.int64).reshape(-1, 2)
+    return np.array([edge for edge in edges if _is_torn(edge, units, programme)], np.int64).reshape(-1, 2)
 
 
-def _is_torn(edge: Places, sums: Vector, programme: float) -> bool:
+def _is_torn(edge: Places, units: Units, programme: float) -> bool:
     """Whether the music plays up to the gap, and at once after it."""
     first, last = int(edge[0]) - 1, int(edge[1]) + 1  # the units at the edges are partly still
-    if first - NEAR_UNITS < 0 or last + NEAR_UNITS >= sums.size:
+    if first - NEAR_UNITS < 0 or last + NEAR_UNITS > units.squares.size:
         return False
-    before = (sums[first] - sums[first - NEAR_UNITS]) / NEAR_UNITS
-    after = (sums[last + NEAR_UNITS] - sums[last]) / NEAR_UNITS
+    before, after = _moving(units, first - NEAR_UNITS, first), _moving(units, last, last + NEAR_UNITS)
     floor = programme**2 * 10 ** (GAP_DB / 10)
     if before < floor or after < floor:
         return False
     part = 10 ** (EDGE_DB / 10)
-    at_start = (sums[first] - sums[first - EDGE_UNITS]) / EDGE_UNITS
-    at_end = (sums[last + EDGE_UNITS] - sums[last]) / EDGE_UNITS
-    return bool(at_start > part * before and at_end > part * after)
+    at_start, at_end = _moving(units, first - EDGE_UNITS, first), _moving(units, last, last + EDGE_UNITS)
+    return at_start > part * before and at_end > part * after
+
+
+def _moving(units: Units, begin: int, end: int) -> float:
+    """Power of what moves in some units: an offset, or a wave that is too slow for them, makes no sound in a pause."""
+    power = float(units.squares[begin:end].mean(dtype=np.float64)) / units.length
+    rest = float((units.high[begin:end] + units.low[begin:end]).mean(dtype=np.float64)) / 2
+    return max(0.0, power - rest**2)

@@ -43,9 +43,9 @@ SHORTEST_S = 3.0
 # part of it, and at 20 dB under it rests.
 LOUD_PERCENTILE = 90
 HEARD_DB, REST_DB = 40.0, 20.0
-# What is looked at goes from the first moment that comes so near to the loud ones to the last: hum behind the music or a
-# soft beginning would else be rests, and make a mix one instrument that rests. Of 57 mixes, 10 s of hum or hiss behind
-# them made 44 and 39 "solo"; so it is 2, as without.
+# What is looked at goes from the first moment that comes so near to the loud ones to the last: hum behind the music or
+# a soft beginning would else be rests, and make a mix one instrument that rests. Of 57 mixes, 10 s of hum or hiss
+# behind them made 44 and 39 "solo"; so it is 2, as without.
 MAIN_DB = 12.0
 # The body of music, which somebody plays all the time in a mix; taking part means within 25 dB of its own peaks.
 BODY_HZ, BODY_DB = (160.0, 500.0), 25.0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from processor.cli.bench import Bench, open_bench
 from processor.cli.shared import (
     NOTHING_DONE,
     OK,
@@ -14,7 +15,6 @@ from processor.cli.shared import (
     decodable,
     examples,
     home_option,
-    home_path,
     json_option,
     print_json,
     workers_option,
@@ -72,6 +72,8 @@ def advise(
 ) -> int:
     """Say what is right and wrong with a mix, where, and what to do about it; nothing is stored.
 
+    Of a file that the library knows, your own words hold: its genre, what you set.
+
     With --json, one object a line: {"file": …, "profile": …, "target": …, "material": …, "advice": […]}, or
     {"file": …, "error": …}.    `linernotes profile list` shows the profiles.
 
@@ -79,18 +81,20 @@ def advise(
     """
     from processor.cli.analysing import analysed
     from processor.feedback.desk import judge
+    from processor.library import known_words
 
     if references and profile:
         raise WrongUsage("--reference and --profile both say what to measure against; give one of them.")
-    desk = _desk(home, target, profile)
-    against = _of_references(references, desk.settings, workers) if references else desk.profiles.get(profile or "")
+    bench = open_bench(home, target, profile)
+    desk = _desk(bench)
+    against = _of_references(references, desk.settings, workers) if references else bench.profile
     failed = 0
-    for file, answer in analysed(files, desk.settings, workers):
+    for file, answer in analysed(files, desk.settings, workers, lambda file: known_words(bench.known(file).said)):
         if isinstance(answer, str):
             failed += 1
             _show_error(file, answer, as_json)
             continue
-        verdict = judge(desk, answer.results, {}, against)
+        verdict = judge(desk, answer.results, bench.known(file).said, against)
         wording = _wording(desk, file, verdict, answer.results) if words else None
         _show(file, verdict, answer.results, wording, as_json)
     if not failed:
@@ -98,24 +102,13 @@ def advise(
     return NOTHING_DONE if failed == len(files) else SET_ASIDE
 
 
-def _desk(home: str | None, target: str | None, profile: str | None) -> Desk:
-    """The desk of the workspace, with what the command line says in the place of its settings."""
+def _desk(bench: Bench) -> Desk:
+    """The desk of the workspace, which judges for the platform that the command line names."""
     from dataclasses import replace
 
-    from processor.config import load_settings
-    from processor.feedback.desk import open_desk
-    from processor.feedback.platforms import unknown
-    from processor.workspace import Workspace
-
-    path = home_path(home)
-    settings = load_settings(path)
-    desk = open_desk(Workspace(path), settings)
-    if profile and profile not in desk.profiles:
-        raise WrongUsage(f"--profile: {unknown(profile, 'profile', desk.profiles)}")
-    if target and target not in desk.platforms:
-        raise WrongUsage(f"--target: {unknown(target, 'platform', desk.platforms)}")
-    changed = replace(settings.desk, target=target or settings.desk.target)
-    return replace(desk, settings=replace(settings, desk=changed))
+    settings = bench.desk.settings
+    target = replace(settings.desk, target=bench.platform.name)
+    return replace(bench.desk, settings=replace(settings, desk=target))
 
 
 def _of_references(references: Sequence[Path], settings: Settings, workers: int | None) -> Profile:

@@ -178,6 +178,16 @@ def test_rests_and_long_silences_are_no_gaps() -> None:
     assert measure(joined(sharp, silence(0.05, channels=2), sharp * np.float32(0.001))).dropouts == 0
 
 
+@pytest.mark.parametrize("drift_hz", [0.0, 8.0])
+def test_a_pause_over_an_offset_or_a_slow_wave_is_no_gap(drift_hz: float) -> None:
+    """Neither makes a sound, so that nothing is torn where the music has died away."""
+    music = song(6.0).copy()
+    music[:, 3 * RATE : 3 * RATE + 1200] = 0
+    fade = np.clip(np.abs(np.arange(music.shape[1]) - 3 * RATE - 600) / RATE - 0.02, 0.0, 1.0)
+    slow = 0.15 * np.cos(2 * np.pi * drift_hz * np.arange(music.shape[1]) / RATE)
+    assert measure((music * fade + slow).astype(np.float32)).dropouts == 0
+
+
 def test_deep_clipping_is_no_gap() -> None:
     assert measure(signals.clipped(100 * song(4.0), 0.9)).dropouts == 0
 

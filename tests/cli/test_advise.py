@@ -156,3 +156,17 @@ def test_silence_gets_no_mix_advice(tmp_path: Path) -> None:
     silent = write_wav(tmp_path / "silence.wav", np.zeros((2, 5 * RATE), np.float32), RATE)
     [found] = advised(silent)
     assert {one["area"] for one in found["advice"]} <= {"integrity", "delivery"}
+
+
+def test_a_person_s_words_about_a_known_file_hold(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "Known.wav", song(8.0), RATE)
+    home = tmp_path / "home"
+    assert command("init", home).code == 0
+    assert command("run", path, "--home", home).code == 0
+    assert command("set", "known", "genre=techno", "material.kind=speech", "--home", home).code == 0
+    [found] = advised(path, "--home", home)
+    assert (found["profile"], found["material"]) == ("techno", "speech")
+    [found] = advised(path, "--home", home, "--profile", "jazz")
+    assert found["profile"] == "jazz"
+    [found] = advised(path, "--home", tmp_path / "elsewhere")
+    assert found["profile"] == "general"

@@ -228,6 +228,16 @@ def test_clicks(count: int, weight: float | None) -> None:
         assert found.times_s[0] == (1.0, 1.0)
 
 
+@pytest.mark.parametrize("field", ["levels.clipped_intervals_s", "integrity.flat_top_intervals_s"])
+def test_clicks_of_clipping_are_told_as_clipping(field: str) -> None:
+    at = np.array([1.0, 5.0, 9.0])
+    facts = {"integrity.clicks": 3, "integrity.clicks_s": at, "source.duration_s": 60.0}
+    found = only(integrity.clicks, mix_of(facts | {field: np.array([[0.97, 0.98], [5.02, 5.03]])}))
+    assert found
+    assert found.times_s == ((9.0, 9.0),)
+    assert only(integrity.clicks, mix_of(facts | {field: np.array([[0.0, 10.0]])})) is None
+
+
 def test_a_song_with_clicks() -> None:
     samples = whole()
     samples[:, np.arange(2, 10) * RATE + 777] = 0.9
@@ -269,7 +279,7 @@ def test_cut_ends() -> None:
     cut = measured(0.7 * song(12.0))
     found = only(integrity.cut_end, cut)
     assert found
-    assert (found.severity, found.times_s) == ("fault", ((11.0, 12.0),))
+    assert (found.severity, found.times_s) == ("warning", ((11.0, 12.0),))
     soft = only(integrity.cut_end, mix_of({"integrity.ends_abruptly": True, "integrity.end_db": -24.0}))
     assert soft
     assert (soft.severity, soft.weight) == ("warning", pytest.approx(1.6))
@@ -288,8 +298,10 @@ def test_a_damaged_file() -> None:
     found = only(files.damaged, mix_of(facts))
     assert found
     assert found.severity == "fault"
-    assert "Of 60.0 s only 10.0 s" in found.text
-    assert "lost sync." in found.text
+    assert found.text.endswith("of the rest. Lost sync.")
+    without = only(files.damaged, mix_of(facts | {"source.damage": None}))
+    assert without
+    assert without.text.endswith("of the rest. Of 60.0 s only 10.0 s could be read.")
     assert only(files.damaged, mix_of(facts | {"source.partial": False})) is None
 
 

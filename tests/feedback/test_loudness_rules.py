@@ -104,7 +104,7 @@ def test_on_target_is_a_strength(lufs: float, fits: bool) -> None:
     [
         (-14.04, "it is played as it is."),
         (-13.2, "Spotify turns it down by 0.8 dB only."),
-        (-14.5, "up by 0.5 dB only."),
+        (-14.5, "it is played as it is."),
     ],
 )
 def test_on_target_says_what_is_done_to_it(lufs: float, told: str) -> None:

@@ -99,6 +99,7 @@ def test_a_larger_deviation_is_worse(gain: float, severity: str) -> None:
         (HIGH_SHELF, 10_000, 8, "Too much air above"),
         (HIGH_SHELF, 5000, -8, "Dull above"),
         (BELL, 1000, -8, "Scooped mids around"),
+        (BELL, 200, -12, "Lean around"),
         (LOW_SHELF, 130, 8, "Bottom-heavy below"),
     ],
 )
@@ -276,3 +277,12 @@ def test_a_band_without_a_level_is_not_praised() -> None:
     even = spectrum(flat)
     assert [one.id for one in rules.balanced(mix(spectrum=even))] == ["tone.balanced"]
     assert list(rules.balanced(mix(spectrum=replace(even, **levels)))) == []
+
+
+def test_a_lack_of_sub_is_no_fault_however_large() -> None:
+    [lack] = said(of(move(LOW_SHELF, 50, -10.0, 0.7)))
+    assert lack.id == "tone.sub.too_little"
+    assert lack.weight > 2
+    assert lack.severity == "warning"
+    [much] = said(of(move(LOW_SHELF, 50, 10.0, 0.7)))
+    assert much.severity == "fault"

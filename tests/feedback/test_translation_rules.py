@@ -14,7 +14,7 @@ from processor.feedback.advice import TOO_LITTLE, TOO_MUCH, Mix
 from processor.feedback.areas import translation as rules
 from processor.feedback.rules import all_rules
 from tests import signals
-from tests.feedback.tone_mixes import found, mix, picture, spectrum
+from tests.feedback.tone_mixes import found, mix, move, picture, spectrum
 
 USUAL = {"small_loss_lu": 2.0, "phone_loss_lu": 3.9, "mono_loss_lu": 0.4, "low_end_above_200_db": -8.0}
 TRANSLATION = [one for one in all_rules() if one.name.startswith("translation.")]
@@ -112,3 +112,10 @@ def test_a_sine_of_a_bass_is_lost_and_one_with_overtones_is_not() -> None:
 def test_rules_are_for_mixes() -> None:
     assert len(TRANSLATION) == 4
     assert all(one.of == ("mix",) for one in TRANSLATION)
+
+
+@pytest.mark.parametrize(("gain_db", "severity"), [(0.0, "warning"), (12.0, "note")])
+def test_where_the_bass_is_too_loud_that_is_told_instead(gain_db: float, severity: str) -> None:
+    heard = Translation(**{**USUAL, "small_loss_lu": 9.0})
+    boomy = mix(translation=heard, stereo=picture(), spectrum=spectrum(move("low shelf", 130, gain_db, 0.7)))
+    assert found(rules.small_speakers, boomy).severity == severity

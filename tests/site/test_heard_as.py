@@ -14,16 +14,17 @@ from processor.site.rendering import render
 from tests.site.test_desk import record_of, verdict
 
 SOLO = Material("solo", 0.52, "mix", "rests 38 % of the time")
+REST = "what holds for whole mixes only was not judged."
 HINT = "linernotes set TRACK material.kind=mix"
 
 
 @pytest.mark.parametrize(
     ("material", "told"),
     [
-        (SOLO, "Heard as one instrument or voice (52 % sure): what holds for whole mixes only was not judged."),
+        (SOLO, f"Heard as one instrument or voice (52 % sure): {REST}"),
         (
             replace(SOLO, kind="speech", confidence=1.0),
-            "Heard as speech: what holds for whole mixes only was not judged.",
+            f"Heard as speech: {REST}",
         ),
         (replace(SOLO, kind="mix"), ""),
         (replace(SOLO, kind="silence"), ""),

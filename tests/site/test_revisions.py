@@ -19,6 +19,7 @@ from processor.site.bounces import Pair, null_path, read_null
 from processor.workspace import Workspace
 from tests.libraries import make_track, song_results
 from tests.signals import RATE, audio, song, write_wav
+from tests.site.browsing import NEEDS_CHROMIUM, PHONE
 
 SETTINGS = Settings(workers=Workers(count=1), site=Site(previews=False))
 
@@ -58,6 +59,17 @@ def test_it_shows_what_changed(workspace: Workspace, pair: Pair) -> None:
     assert "−14.0" in row[0]
     assert "+6.0" in row[0]
     assert 'data-field="stereo.width"' not in text  # it did not
+
+
+@pytest.mark.browser
+@NEEDS_CHROMIUM[1]
+def test_on_a_phone_no_word_is_broken(workspace: Workspace, pair: Pair, opened: Any) -> None:
+    shown = opened(workspace.site / "revisions" / f"{pair.later.id}.html", size=PHONE)
+    assert shown.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    heads = shown.locator(".changes th[scope=row]:visible")
+    fits = "all => all.filter(one => one.scrollWidth > one.clientWidth || one.clientWidth < 100).length"
+    assert heads.count() > 0
+    assert heads.evaluate_all(fits) == 0
 
 
 def test_it_shows_what_regressed(workspace: Workspace, pair: Pair) -> None:

@@ -92,6 +92,7 @@ def seconds_where(is_so: NDArray[np.bool_], window_s: float = 1.0) -> NDArray[np
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds: "1:05"."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}:{rest:02d}"
+    """Minutes and seconds, as beside the text: "1:05", "1:00:00"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

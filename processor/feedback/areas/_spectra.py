@@ -209,6 +209,8 @@ def faults(mix: Mix) -> tuple[Move, ...]:
 
 def most(mix: Mix, move: Move) -> str:
     """The worst severity that a move may have beside the others."""
+    if move.shape.band == "sub" and move.gain_db < 0:
+        return "warning"  # what has no bass drum and no bass has no sub, and may want none
     further = sum(other.weight > move.weight for other in faults(mix))
     return "fault" if further < MOST_FAULTS else "warning"
 

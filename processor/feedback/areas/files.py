@@ -20,12 +20,15 @@ def damaged(mix: Mix) -> Iterator[Advice]:
     if not mix.get("source.partial"):
         return
     read, declared, damage = (mix.get(f"source.{name}") for name in ("duration_s", "declared_s", "damage"))
-    lost = f" Of {declared:.1f} s only {read:.1f} s could be read." if declared and declared > read else ""
+    if damage:  # says how much was lost, if anything was
+        lost = f" {damage[0].upper()}{damage[1:]}."
+    else:
+        lost = f" Of {declared:.1f} s only {read:.1f} s could be read." if declared and declared > read else ""
     yield finding(
         "integrity.damaged",
         3.0,
         "The file is damaged",
-        f"Some of the sound is missing, and all numbers are of the rest.{lost}" + (f" {damage}." if damage else ""),
+        f"Some of the sound is missing, and all numbers are of the rest.{lost}",
         [
             evidence(mix, "source.partial", "no", "declared against decoded length"),
             evidence(mix, "source.duration_s", "as declared", "file header"),

@@ -17,6 +17,8 @@ MUSIC = ("mix", "solo")
 CLIPPED_PER_S = 1.0
 # A sample that a converter of 16 bit would write at its top code still is full scale.
 FULL_SCALE_DBFS = 0.05
+# A click so near to a clipped passage is part of it.
+CLIP_REACH_S = 0.05
 # The fewest samples that make a flat top.
 FLAT_SAMPLES = 3
 # The wave between samples may be this far over full scale before a converter without headroom distorts it audibly.
@@ -164,10 +166,10 @@ def hum(mix: Mix) -> Iterator[Advice]:
         "integrity.hum.too_much",
         (level - HUM_DB) / HUM_STEP_DB,
         f"Hum of {mains:.0f} Hz",
-        f"Mains hum, {-level:.0f} dB under the music, lies under the whole piece; it is heard in pauses and at the "
+        f"Mains hum, {-level:.0f} dB under the programme, lies under the whole piece; it is heard in pauses and at the "
         "end. A ground loop or an unbalanced cable.",
         [
-            evidence(mix, "integrity.hum_db", f"≤ {HUM_DB:g}", _PRACTICE),
+            evidence(mix, "integrity.hum_db", f"≤ {signed(HUM_DB, 0)}", _PRACTICE),
             evidence(mix, "integrity.hum_hz", "none", _PRACTICE),
         ],
         steps=[
@@ -236,7 +238,7 @@ def rumble(mix: Mix) -> Iterator[Advice]:
         (level - INFRASONIC_DB) / INFRASONIC_STEP_DB,
         f"Rumble below 20 Hz, {-level:.0f} dB under the music",
         "Nobody hears it, but it moves loudspeakers, drives limiters and takes headroom: wind, steps, a slow synth.",
-        [evidence(mix, "integrity.infrasonic_db", f"≤ {INFRASONIC_DB:g}", _PRACTICE)],
+        [evidence(mix, "integrity.infrasonic_db", f"≤ {signed(INFRASONIC_DB, 0)}", _PRACTICE)],
         steps=[
             Step("high-pass", frequency_hz=RUMBLE_HZ, q=0.7, note="24 dB/oct, on the tracks that rumble or on the mix")
         ],
@@ -246,7 +248,8 @@ def rumble(mix: Mix) -> Iterator[Advice]:
 @rule(_PRACTICE, of=ANY)
 def clicks(mix: Mix) -> Iterator[Advice]:
     """Single samples that stand out of the wave."""
-    count = mix.get("integrity.clicks")
+    where = _apart_from_clipping(mix)
+    count = len(where)
     if not count:
         return
     yield finding(
@@ -257,8 +260,20 @@ def clicks(mix: Mix) -> Iterator[Advice]:
         "plug-in that overran its buffer.",
         [evidence(mix, "integrity.clicks", "0", _PRACTICE)],
         steps=[Step("repair", note="de-click, or crossfades of 5 ms at the edits; export again with a larger buffer")],
-        times_s=moments(mix.get("integrity.clicks_s")),
+        times_s=moments(where),
     )
+
+
+def _apart_from_clipping(mix: Mix) -> NDArray[np.float64]:
+    """When there are clicks that do not come of a peak which is cut flat: that has a name of its own."""
+    clicks_s = mix.get("integrity.clicks_s")
+    if clicks_s is None:
+        return np.zeros(0)
+    for field in ("levels.clipped_intervals_s", "integrity.flat_top_intervals_s"):
+        cut = mix.get(field)
+        for start, end in cut if cut is not None and cut.ndim == 2 else ():
+            clicks_s = clicks_s[(clicks_s < start - CLIP_REACH_S) | (clicks_s > end + CLIP_REACH_S)]
+    return np.asarray(clicks_s)
 
 
 def _a_minute(mix: Mix, count: int) -> float:
@@ -298,13 +313,15 @@ def cut_end(mix: Mix) -> Iterator[Advice]:
         "The last sound does not die away: the export ended too early, or a fade is missing.",
         [
             evidence(mix, "integrity.ends_abruptly", "no", _PRACTICE),
-            evidence(mix, "integrity.end_db", f"≤ {CUT_DB:g}", _PRACTICE),
+            evidence(mix, "integrity.end_db", f"≤ {signed(CUT_DB, 0)}", _PRACTICE),
         ],
         steps=[
             Step("export", note="with the tails of reverb and cymbals; 2 s longer"),
             Step("fade", note="or out over the last 3 s, at least 10 ms against the click"),
         ],
         times_s=((max(0.0, round(duration - 1, 3)), round(duration, 3)),),
+        # A clip is cut on purpose, and an engineer sees that at once: what is heard throughout comes first.
+        most="warning",
     )
 
 
@@ -325,7 +342,7 @@ def cut_start(mix: Mix) -> Iterator[Advice]:
         "The first sound is under way already at the first sample: its attack is cut off, or it begins with a click.",
         [
             evidence(mix, "integrity.starts_abruptly", "no", _PRACTICE),
-            evidence(mix, "integrity.start_db", f"≤ {CUT_DB:g}", _PRACTICE),
+            evidence(mix, "integrity.start_db", f"≤ {signed(CUT_DB, 0)}", _PRACTICE),
         ],
         steps=[Step("fade", note="in over 5 ms, or export from 0.1 s earlier")],
         times_s=((0.0, 0.1),),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ LOUD_STEP_LU = 2.0
 QUIET_LU, QUIET_STEP_LU = 3.0, 3.0
 # Such headroom as nobody misses.
 UNUSED_DB = 1.0
+# Less is 0.0 dB in words.
+SHOWN_DB = 0.05
 # A limiter that takes more than this at once is heard; a compressor before it then takes up to this much.
 LIMITER_DB, COMPRESSOR_DB = 4.0, 3.0
 
@@ -199,11 +202,16 @@ def uneven_sections(mix: Mix) -> Iterator[Advice]:
         f"Part {label} comes back {spread:.1f} LU apart",
         f"The same part has {signed(quiet[0])} LUFS at {clock(quiet[1])} and {signed(loud[0])} LUFS at "
         f"{clock(loud[1])}. If that is not meant as a build-up, a fader moved.",
-        [evidence(mix, "loudness.short_term_lufs", f"within {SAME_LU:g} LU of each other", _CURVE, round(spread, 1))],
+        [_apart(mix, "loudness.short_term_lufs", f"within {SAME_LU:g} LU of each other", spread)],
         steps=[Step("gain", gain_db=round(spread / 2, 1), note=f"automation on the part at {clock(quiet[1])}")],
         times_s=places(np.array([quiet[1:], loud[1:]])),
         most="note",  # a part may come back bigger on purpose
     )
+
+
+def _apart(mix: Mix, field: str, limit: str, difference_lu: float) -> Evidence:
+    """Evidence of a difference between values of a curve: that is no level."""
+    return replace(evidence(mix, field, limit, _CURVE, round(difference_lu, 1)), unit="LU")
 
 
 def section_lufs(curve: Curve, start_s: float, end_s: float) -> float | None:
@@ -227,11 +235,7 @@ def jump(mix: Mix) -> Iterator[Advice]:
         f"A jump of {highest:.1f} LU at {clock(float(np.argmax(over)))}",
         "One moment stands far above the seconds before and after it. It startles, and the whole mix has to stay lower "
         "for its sake.",
-        [
-            evidence(
-                mix, "loudness.momentary_lufs", f"≤ {JUMP_LU:g} LU over its surroundings", _CURVE, round(highest, 1)
-            )
-        ],
+        [_apart(mix, "loudness.momentary_lufs", f"≤ {JUMP_LU:g} LU over its surroundings", highest)],
         steps=[Step("gain", gain_db=-round(highest - JUMP_LU / 2, 1), note="automation on this moment")],
         times_s=places(seconds_where(over > JUMP_LU)),
     )
@@ -288,7 +292,14 @@ def on_target(mix: Mix) -> Iterator[Advice]:
     yield strength(
         "loudness.on_target",
         f"As loud as {mix.platform.title} plays it",
-        f"{signed(lufs)} LUFS: it is played as it is.",
+        f"{signed(lufs)} LUFS: {_play_text(mix)}",
         [evidence(mix, LUFS, f"{signed(target - 1)} to {signed(target + 1)}", mix.platform.source)],
         TOLERANCE_LU - abs(lufs - target),
     )
+
+
+def _play_text(mix: Mix) -> str:
+    gain = outcome(mix.results, mix.platform).gain_db
+    if gain is None or abs(gain) < SHOWN_DB:
+        return "it is played as it is."
+    return f"{mix.platform.title} turns it {'up' if gain > 0 else 'down'} by {abs(gain):.1f} dB only."

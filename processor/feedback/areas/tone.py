@@ -53,7 +53,10 @@ _WORDS: dict[tuple[str, str], tuple[tuple[float, str, str], ...]] = {
         (160, "Bottom-heavy", "Bass covers the rest; on small speakers the limiter works for nothing."),
         (250, "Muddy", "The upper bass piles up: bass, guitars and the chest of voices blur into one."),
     ),
-    ("bass", TOO_LITTLE): ((250, "Light in the bass", "The mix has no foundation: kick and bass do not carry it."),),
+    ("bass", TOO_LITTLE): (
+        (160, "Light in the bass", "The mix has no foundation: kick and bass do not carry it."),
+        (250, "Lean", "The upper bass is hollow: kick, bass and low voices have no body."),
+    ),
     ("low_mids", TOO_MUCH): ((500, "Muddy", "The low mids pile up: voices and guitars lose their outline."),),
     ("low_mids", TOO_LITTLE): ((500, "Thin", "There is a hole where body and warmth sit."),),
     ("mids", TOO_MUCH): (
@@ -200,14 +203,15 @@ def no_top(mix: Mix) -> Iterator[Advice]:
     end_hz = top_corner_hz(mix)
     if end_hz is None:
         return
+    corner = hz_text(two_digits(end_hz))
     yield finding(
         "tone.no_top.air.too_little",
         2 + (NO_TOP_HZ - end_hz) / TOP_STEP_HZ,
         "No top at all",
-        f"Next to nothing sounds above {hz_text(two_digits(end_hz))}, although the file could hold it. An equaliser "
+        f"Next to nothing sounds above {corner}, although the file could hold it. An equaliser "
         "finds nothing to raise there: a low-pass, a low sample rate or a poor source is in the way.",
         [
-            evidence(mix, "spectrum.bandwidth_hz", "≥ 12000, and a top that leads up to it", TOP),
+            evidence(mix, "spectrum.bandwidth_hz", f"≥ 12000, and no fall before it; here one at {corner}", TOP),
             evidence(mix, "source.sample_rate_hz", f"holds up to {mix.get('source.sample_rate_hz') / 2:.0f} Hz", TOP),
         ],
         steps=[
@@ -226,7 +230,10 @@ def balanced(mix: Mix) -> Iterator[Advice]:
     if any(move.weight >= 1 for move in faults(mix)):
         return
     furthest = max(tone.bands_db, key=lambda band: abs(tone.bands_db[band]))
-    middle = mix.get(f"spectrum.{furthest}_db") - tone.bands_db[furthest]
+    level = mix.get(f"spectrum.{furthest}_db")
+    if level is None:
+        return
+    middle = level - tone.bands_db[furthest]
     limit = f"{signed(middle)} is the middle of {mix.profile.title}: of all bands this one strays most"
     yield strength(
         "tone.balanced",

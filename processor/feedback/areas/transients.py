@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -134,7 +135,13 @@ def stray_peak(mix: Mix) -> Iterator[Advice]:
         f"One peak {over:.1f} dB over the rest",
         f"At {clock(at)} a single peak stands {over:.1f} dB over nearly all others. Taming it lets the whole mix be as "
         "much louder without a limiter.",
-        [evidence(mix, "loudness.true_peaks_dbtp", f"≤ {STRAY_DB:g} dB over the others", _SOURCE, round(over, 1))],
+        [
+            # A difference between peaks is no level.
+            replace(
+                evidence(mix, "loudness.true_peaks_dbtp", f"≤ {STRAY_DB:g} over the others", _SOURCE, round(over, 1)),
+                unit="dB",
+            )
+        ],
         steps=[Step("gain", gain_db=-round(over, 1), note=f"automation or a clip gain on the hit at {clock(at)}")],
         times_s=((float(at), float(at + 1)),),
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from processor.feedback.advice import Advice, Mix, Step, evidence
+from processor.feedback.advice import Advice, Mix, Step, evidence, signed
 from processor.feedback.areas._findings import finding, strength
+from processor.feedback.areas._spectra import faults
 from processor.feedback.areas.stereo import explains_mono_loss
 from processor.feedback.rules import rule
 
@@ -18,6 +19,7 @@ SMALL_LU, PHONE_LU, SMALL_STEP_LU = 5.0, 8.0, 1.5
 MONO_LU, MONO_STEP_LU = 1.5, 1.0
 OVERTONES_DB, OVERTONES_STEP_DB = -20.0, 3.0
 GOOD_LU = (2.1, 4.0, 0.5)
+LOW_BANDS = ("sub", "bass")
 
 
 @rule(SMALL)
@@ -39,7 +41,8 @@ def small_speakers(mix: Mix) -> Iterator[Advice]:
         steps=[
             Step("arrangement", note="bring up what plays between 500 Hz and 3 kHz, or the bass down; check on a phone")
         ],
-        most="warning",
+        # Too much bass has a name of its own, and what to do about it.
+        most="note" if any(move.gain_db > 0 and move.shape.band in LOW_BANDS for move in faults(mix)) else "warning",
     )
 
 
@@ -55,7 +58,7 @@ def bass_overtones(mix: Mix) -> Iterator[Advice]:
         "Bass vanishes on small speakers",
         f"While the bass plays, 200 to 800 Hz is {-level:.0f} dB below it. Without overtones, a small speaker "
         "plays the song without its bass line.",
-        [evidence(mix, "translation.low_end_above_200_db", f"≥ {OVERTONES_DB:g}", OVERTONES)],
+        [evidence(mix, "translation.low_end_above_200_db", f"≥ {signed(OVERTONES_DB, 0)}", OVERTONES)],
         steps=[
             Step("saturation", note="on the bass, in parallel, until its line can be followed on a phone"),
             Step("bell", 3.0, 700.0, 1.0, note="on the bass"),
