@@ -180,13 +180,14 @@ class Mix:
 
 
 def evidence(mix: Mix, field: str, limit: str, source: str, value: Any = None) -> Evidence:
-    """Evidence from a field of the record, with the unit that the field declares; `value` replaces a long one."""
+    """Evidence from a field of the record, with the unit that the field declares; `value` replaces a long one, as a text with its own."""
     analyser, _, name = field.partition(".")
     column = next(column for column in columns(result_types()[analyser]) if column.name == name)
     shown = mix.get(field) if value is None else value
     if isinstance(shown, float):
         shown = round(shown, 3)
-    return Evidence(field, shown, column.quantity.unit, limit, source)
+    unit = "" if isinstance(value, str) else column.quantity.unit
+    return Evidence(field, shown, unit, limit, source)
 
 
 def ordered(found: Iterable[Advice]) -> tuple[Advice, ...]:
@@ -197,7 +198,7 @@ def ordered(found: Iterable[Advice]) -> tuple[Advice, ...]:
 def severity(weight: float) -> str:
     """How bad a deviation is that is so many noticeable steps beyond its limit.
 
-    Source: FACTS of mixing practice: under 1.5 dB of tone fine, 1.5 to 3 notable, over 3 a fault.
+    Source: mixing practice, second-hand: under 1.5 dB of tone fine, 1.5 to 3 notable, over 3 a fault.
     """
     return "note" if weight < 1 else "warning" if weight < 2 else "fault"
 

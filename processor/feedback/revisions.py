@@ -11,13 +11,13 @@ import hashlib
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import duckdb
 
-from processor import catalogue, record
+from processor import catalogue, library, record
 from processor.analysis.fingerprint import Fingerprint, similarity
 from processor.errors import RecordError
 from processor.library import Track
@@ -30,6 +30,10 @@ _VERSION = re.compile(
     r"v\d+[a-z]?|ver|version|rev(ision)?\d*|r\d+|mix\d*|mixdown|bounce\d*|final\d*|master(ed|ing)?\d*|premaster(ed)?|"
     r"draft\d*|wip|export(ed)?|print|copy|new|old|latest|rough|alt\d*|take\d*|fix(ed)?\d*|"
     r"\d+|\d+bit|\d+k(hz)?|\d+hz|\d+lufs|\d+db|wav|flac|mp3|aiff?|ogg|m4a"
+)
+# The numbers of bounces, which are no sizes: a sample rate has five digits, a date eight.
+_NUMBERED = re.compile(
+    r"(?i)(?<![a-z])(?:v|ver|version|rev|revision|mix|bounce|final|master|take|draft|r)[ ._-]*(\d{1,3})(?!\d)"
 )
 _PLAIN_NUMBER = re.compile(r"\d+")
 # A name that more tracks share ("Audio Track 12") says nothing without its numbers, and with them perhaps nothing
@@ -47,11 +51,13 @@ class Bounce:
     Attributes:
         track: its folder.
         names: what its song may be called, by its file's name and by its tag.
+        version: numbers that tell it from others by its file's name, None where there are none.
         said: what a person said it is a revision of: a track's id, ALONE, or None.
     """
 
     track: Track
     names: frozenset[str]
+    version: tuple[int, ...] | None
     said: str | None
 
 
@@ -90,6 +96,25 @@ def song_name(name: str, *, with_numbers: bool = False) -> str:
     return " ".join(kept or words[:1])
 
 
+def version_of(name: str) -> tuple[int, ...] | None:
+    """The version that a file's name says it is: a song's bare name comes before all; None where nothing is said.
+
+    >>> version_of("Night Bus v2.wav"), version_of("night-bus_mix3 rev1.wav"), version_of("Night Bus.wav")
+    ((2,), (3, 1), (0,))
+    >>> version_of("Night Bus final.wav")
+    """
+    stem = Path(name).stem
+    if found := _NUMBERED.findall(stem):
+        return tuple(int(number) for number in found)
+    words = _WORDS.findall(_HUMPS.sub(" ", stem))
+    return None if any(_VERSION.fullmatch(word.lower()) for word in words) else (0,)
+
+
+def _written_ns(track: Track) -> int:
+    arrived = library.arrivals(track)
+    return arrived[0].mtime_ns if arrived else 0
+
+
 def bounces(connection: duckdb.DuckDBPyConnection, tracks: Sequence[Track]) -> list[Bounce]:
     """Every track of the catalogue with what its names say, oldest first."""
     by_id = {track.id: track for track in tracks}
@@ -108,9 +133,10 @@ def bounces(connection: duckdb.DuckDBPyConnection, tracks: Sequence[Track]) -> l
             by_id[track],
             frozenset(name for name in some if tracks_of_loose[name] <= MAX_NAMESAKES)
             | frozenset(name for name in exact if tracks_of_strict[name] <= MAX_NAMESAKES),
+            version_of(name),
             json.loads(said) if said else None,
         )
-        for (track, _, _, said), some, exact in zip(known, loose, strict, strict=True)
+        for (track, name, _, said), some, exact in zip(known, loose, strict, strict=True)
     ]
 
 
@@ -144,7 +170,7 @@ def candidates(listed: Sequence[Bounce]) -> list[list[Bounce]]:
 
 def signature(group: Sequence[Bounce]) -> str:
     """Changes whenever a group's bounces, their sound or a person's words change."""
-    parts = [(one.track.signature, sorted(one.names), one.said) for one in group]
+    parts = [(one.track.signature, sorted(one.names), one.version, one.said) for one in group]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
 
 
@@ -155,17 +181,29 @@ def revisions(group: Sequence[Bounce]) -> list[Revision]:
     for one in group:
         song, reason = _song_of(one, songs, prints)
         if song is None:
-            songs.append([(one, "the first bounce")])
+            songs.append([(one, "")])
         else:
             song.append((one, reason))
-    return [
-        Revision(
-            one.track.id, song[0][0].track.id, number + 1, song[number - 1][0].track.id if number else None, reason
-        )
-        for song in songs
-        if len(song) > 1
-        for number, (one, reason) in enumerate(song)
-    ]
+    return [revision for song in songs if len(song) > 1 for revision in _numbered(song)]
+
+
+def _numbered(song: Sequence[tuple[Bounce, str]]) -> Iterator[Revision]:
+    """The bounces of a song in the order in which they were made, whatever the order in which they came."""
+    order = _in_order([one for one, _ in song])
+    reasons = {one.track.id: reason for one, reason in song}
+    # Who came first was compared with nobody; why it belongs to the others is why the next one does.
+    shared = next(reason for _, reason in song[1:])
+    for number, one in enumerate(order):
+        reason = "the first bounce" if number == 0 else reasons[one.track.id] or shared
+        previous = order[number - 1].track.id if number else None
+        yield Revision(one.track.id, order[0].track.id, number + 1, previous, reason)
+
+
+def _in_order(song: Sequence[Bounce]) -> list[Bounce]:
+    """By the version numbers of their names, where all have one; else by when the files were last written to."""
+    if all(one.version is not None for one in song) and len({one.version for one in song}) == len(song):
+        return sorted(song, key=lambda one: one.version or ())
+    return sorted(song, key=lambda one: (_written_ns(one.track), song.index(one)))
 
 
 def _song_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -78,6 +79,40 @@ def test_a_later_bounce_is_the_next_revision(shelf: Shelf) -> None:
         second: (first, 2, first),
         third: (first, 3, second),
     }
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Bus.wav", "Bus v2.wav", "Bus v9.wav", "Bus v10.wav"),
+        ("bus mix1.wav", "bus-mix2.flac", "Bus Mix 3 final.wav", "bus_mix12.wav"),
+        ("bus v1.1.wav", "bus v1 rev2.wav", "bus v2 rev1.wav", "bus v2 rev10.wav"),
+    ],
+)
+def test_bounces_that_come_together_are_in_the_order_of_their_versions(shelf: Shelf, names: tuple[str, ...]) -> None:
+    made = {name: shelf.add(name, invented(1)).id for name in sorted(names, reverse=True)}
+    found = shelf.revisions()
+    assert [found[made[name]][1] for name in names] == [1, 2, 3, 4]
+    assert found[made[names[3]]][2] == made[names[2]]
+
+
+def test_without_versions_the_file_that_was_written_first_is_first(shelf: Shelf) -> None:
+    tracks = [shelf.add(f"bus {word}.wav", invented(1)) for word in ("final", "rough", "master")]
+    for track, written in zip(tracks, (2, 1, 3), strict=True):
+        arrival = {"at": "2026-11-20T06:30:00+00:00", "path": "x", "size": 1, "mtime_ns": written, "ctime_ns": 1}
+        (track.folder / "drops.jsonl").write_text(json.dumps(arrival) + "\n")
+    found = shelf.revisions()
+    assert [found[track.id][1] for track in tracks] == [2, 1, 3]
+
+
+def test_every_bounce_but_the_first_has_a_reason(shelf: Shelf) -> None:
+    late = shelf.add("bus v2.wav", invented(1), 1)
+    first = shelf.add("bus v1.wav", invented(1, keep=0.9), 2)
+    shelf.revisions()
+    with shelf.workspace.write_lock(), catalogue.opened(shelf.workspace) as connection:
+        reasons = dict(connection.execute("SELECT track, reason FROM revisions").fetchall())
+    assert reasons[first.id] == "the first bounce"
+    assert "alike in sound" in reasons[late.id]
 
 
 def test_a_name_alone_is_not_enough(shelf: Shelf) -> None:

@@ -47,7 +47,7 @@ MOST_FAULTS = 2
 LIMIT_SD = 1.0
 RING_LIMIT_SD = 1.8
 STEP_DB = 1.5  # of tone, that a listener notices
-LEAST_DB = 1.5  # under this a deviation is fine (FACTS of mixing practice)
+LEAST_DB = 1.5  # under this a deviation is fine (mixing practice, second-hand)
 # A hole is heard far less than a bump, the narrower the less (R. Bücklein, JAES 29, 1981).
 NARROW_HOLE = 0.7
 # Where kick drums and bass guitars boom.

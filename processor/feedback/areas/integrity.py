@@ -64,7 +64,7 @@ def clipped(mix: Mix) -> Iterator[Advice]:
         f"{count} samples are cut flat at full scale, first at {clock(where[0, 0])}: it crackles, on loud hits first.",
         [
             evidence(mix, "levels.clipped_samples", "0", _CLIP),
-            evidence(mix, "levels.clipped_intervals_s", "none", _CLIP, len(where)),
+            evidence(mix, "levels.clipped_intervals_s", "none", _CLIP, f"{len(where)} passages"),
         ],
         steps=_declip("before the stage that clips, then export again with peaks at −1 dBTP"),
         times_s=places(where),
