@@ -335,9 +335,10 @@ class Stale:
 
     @property
     def names(self) -> list[str]:
-        """Analysers that have to run, or whose results have to go."""
+        """Analysers that have to run, or whose results have to go; one that failed is tried again."""
         every = {**self.record.keys, **self.keys}
-        return [name for name in every if self.record.keys.get(name) != self.keys.get(name)]
+        failed = {name for name, failure in self.record.failures.items() if failure.kind == "failed"}
+        return [name for name in every if name in failed or self.record.keys.get(name) != self.keys.get(name)]
 
 
 def stale_tracks(workspace: Workspace, settings: Settings, only: Track | None = None) -> tuple[list[Stale], list[str]]:
@@ -402,7 +403,9 @@ def _refusal(one: Stale, reason: str) -> Event:
 
 def _job_again(one: Stale, source: Path, settings: Settings) -> Job:
     known = library.known_words(library.read_person(one.track))
-    previous = Outcome(dict(one.record.results), dict(one.record.failures), dict(one.record.keys))
+    # What failed, and what was skipped for it, may fare better now: not every defect that is mended changes a version.
+    keys = {name: key for name, key in one.record.keys.items() if name in one.record.results}
+    previous = Outcome(dict(one.record.results), {}, keys)
     return Job(source, one.record.sha256, settings.limits, settings.analysers.off, known, previous)
 
 

@@ -759,6 +759,25 @@ def test_a_new_version_runs_again_with_what_depends_on_it(
     assert stale_tracks(workspace, settings) == ([], [])
 
 
+def test_what_failed_is_tried_again_with_what_depends_on_it(
+    workspace: Workspace, settings: Settings, analysers: Callable[..., None]
+) -> None:
+    tone(workspace.inbox / "a.wav")
+    run(workspace, settings)
+    folder = the_track(workspace).folder
+    whole = (folder / RECORD_NAME).read_bytes()
+    found = json.loads(whole)
+    for name, kind in (("level", "failed"), ("twice", "skipped")):
+        del found["results"][name]
+        found["failures"][name] = {"kind": kind, "reason": "NameError: a defect that was mended"}
+    (folder / RECORD_NAME).write_text(json.dumps(found))
+    ((stale,), _) = stale_tracks(workspace, settings)
+    assert stale.names == ["level"]
+    list(refresh(workspace, settings, [stale], InlineEngine()))
+    assert (folder / RECORD_NAME).read_bytes() == whole
+    assert stale_tracks(workspace, settings) == ([], [])
+
+
 @pytest.mark.parametrize("change", ["added", "switched off"])
 def test_an_analyser_that_comes_or_goes(
     workspace: Workspace, settings: Settings, analysers: Callable[..., None], change: str

@@ -168,9 +168,14 @@ class Mix:
 
     @property
     def material(self) -> str:
-        """How far it may be judged: "silence", "noise", "speech", "solo" (one instrument or voice) or "mix"."""
-        kind = self.get("material.kind")
-        return "mix" if kind is None else str(kind)
+        """How far it may be judged: "silence", "noise", "speech", "solo" (one instrument or voice), "mix" or "unknown".
+
+        Where it was not told, for that is switched off or the piece is too long to hold in memory, it counts as a mix;
+        where it could not be told, for there is too little of it, it does not.
+        """
+        if "material" not in self.results:
+            return "mix"
+        return str(self.get("material.kind") or "unknown")
 
     @cached_property
     def tone(self) -> ToneDeviation | None:
@@ -180,7 +185,15 @@ class Mix:
 
 
 def evidence(mix: Mix, field: str, limit: str, source: str, value: Any = None) -> Evidence:
-    """Evidence from a field of the record, with the unit that the field declares; `value` replaces a long one, as a text with its own."""
+    """Evidence from a field of the record, with the unit that the field declares.
+
+    Args:
+        mix: whose record.
+        field: "analyser.field".
+        limit: what would be fine.
+        source: where the limit comes from.
+        value: what to show in the place of a long value; a text has its own unit.
+    """
     analyser, _, name = field.partition(".")
     column = next(column for column in columns(result_types()[analyser]) if column.name == name)
     shown = mix.get(field) if value is None else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -15,7 +15,7 @@ from processor.feedback.advice import Advice, Mix, ordered
 from processor.feedback.checks import Check, builtin_checks
 from processor.feedback.platforms import Outcome, all_platforms, outcome
 from processor.feedback.profiles import Platform, Profile, all_profiles, choose_profile
-from processor.feedback.rules import all_rules
+from processor.feedback.rules import MIX, all_rules
 from processor.feedback.standing import Standing
 from processor.record import JSON, Results
 from processor.workspace import Workspace
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from processor.feedback.llm import Wording
 
 T = TypeVar("T")
+# Two of 57 mixes are less sure than this, and a third of the single instruments that are taken for one.
+SURE_MIX = 0.75
+HARD = ("fault", "warning")
 
 
 @dataclass(frozen=True)
@@ -107,10 +110,23 @@ def judge(desk: Desk, results: Results, said: Mapping[str, JSON], profile: Profi
             return ()
 
     rules = [one for one in all_rules() if mix.material in one.of]
-    advice = [found for one in rules for found in told(one.name, partial(one.function, mix))]
+    advice = [
+        replace(found, severity="note") if one.of == MIX and is_doubtful(results) and found.severity in HARD else found
+        for one in rules
+        for found in told(one.name, partial(one.function, mix))
+    ]
     checks = told("checks", lambda: builtin_checks(results, chosen, desk.platform))
     outcomes = told("platforms", lambda: (outcome(results, platform) for platform in desk.platforms.values()))
     return Verdict(chosen, why, desk.platform, ordered(advice), checks, outcomes, tuple(broken))
+
+
+def is_doubtful(results: Results) -> bool:
+    """Whether it may well be one instrument alone: then what is said of mixes is no more than a note."""
+    material = results.get("material")
+    if getattr(material, "kind", None) != "mix":
+        return False
+    confidence = getattr(material, "confidence", None)
+    return confidence is not None and confidence < SURE_MIX
 
 
 def _signature(settings: Settings, *parts: object) -> str:

@@ -22,7 +22,7 @@ from processor.feedback.advice import Advice, Mix, ordered
 
 MIX = ("mix",)
 # One instrument or voice is judged where its being alone does not matter: clipping, hum, levels for delivery.
-ANY = ("mix", "solo", "speech", "noise")
+ANY = ("mix", "solo", "speech", "noise", "unknown")
 
 Function = Callable[[Mix], Iterator[Advice]]
 _MARK = "__rule__"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from processor.analysis import result_types
+from processor.feedback.desk import is_doubtful
 from processor.quantities import Column, columns
 from processor.record import Record, Results
 from processor.site.about import State
@@ -200,10 +201,14 @@ _KINDS = {"solo": "one instrument or voice", "speech": "speech", "noise": "noise
 def heard_as(results: Results) -> str:
     """Why rules about mixes are silent, in words; empty where they are not."""
     material = results.get("material")
+    confidence = getattr(material, "confidence", None)
+    if confidence is not None and is_doubtful(results):
+        return (
+            f"Heard as a mix, but only {100 * confidence:.0f}\u00a0% sure: what holds for mixes only is a note at most."
+        )
     what = _KINDS.get(getattr(material, "kind", None) or "")
     if what is None:
         return ""
-    confidence = getattr(material, "confidence", None)
     sure = "" if confidence in (None, 1) else f" ({100 * confidence:.0f}\u00a0% sure)"  # 1 is a person's word
     return f"Heard as {what}{sure}: what holds for whole mixes only was not judged."
 

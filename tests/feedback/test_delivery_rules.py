@@ -177,7 +177,7 @@ def test_rates_that_are_taken(rate: int) -> None:
 def test_who_is_judged() -> None:
     of = {one.name.partition(".")[2]: set(one.of) for one in EVERY}
     for name in ("true_peak", "coded_peak", "low_rate", "silent_head", "silent_tail"):
-        assert of[name] == {"mix", "solo", "speech", "noise"}, name
+        assert of[name] == {"mix", "solo", "speech", "noise", "unknown"}, name
     for name in ("odd_rate", "lossy_file", "channels", "tags"):
         assert of[name] == {"mix", "solo"}, name
     assert of["ready"] == of["too_short"] == {"mix"}

@@ -116,3 +116,27 @@ def test_a_record_that_breaks_a_rule_costs_that_rule_alone(workspace: Workspace)
     assert verdict is not None
     assert verdict.broken
     assert verdict.outcomes
+
+
+@pytest.mark.parametrize(
+    ("kind", "sure", "severities"),
+    [
+        ("mix", 0.76, {"fault", "warning", "note"}),
+        ("mix", 0.74, {"note"}),
+        ("solo", 0.9, set()),
+        (None, None, set()),
+    ],
+)
+def test_what_may_be_no_mix_is_judged_gently(
+    workspace: Workspace, kind: str | None, sure: float | None, severities: set[str]
+) -> None:
+    """A spectrum that is far off is a fault of a mix, a note of what may be none, and nothing of one instrument."""
+    facts = {"material__kind": kind, "material__confidence": sure}
+    track = make_track(workspace, "Song.wav", results=song_results(), **facts)
+    verdict = ledger.verdict_of(derive(workspace).desk, track)
+    assert verdict is not None
+    told = {
+        one.severity for one in verdict.advice if one.area == "tone" and one.severity in ("fault", "warning", "note")
+    }
+    assert told <= severities
+    assert bool(told) is bool(severities)

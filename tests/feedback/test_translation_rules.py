@@ -82,7 +82,13 @@ def test_how_much_it_weighs(rule: Any, facts: dict[str, Any], weight: float) -> 
 
 @pytest.mark.parametrize(
     "facts",
-    [{"balance_db": 60.0}, {"correlation": -0.5}, {"width": 45.0}, {"correlation": 0.1}, {"sub_correlation": -1.0}],
+    [
+        {"balance_db": 60.0},
+        {"correlation": -0.5},
+        {"width": 45.0, "mono_loss_db": 3.0},
+        {"correlation": 0.1},
+        {"sub_correlation": -1.0},
+    ],
 )
 def test_a_cause_in_the_picture_is_told_there(facts: dict[str, Any]) -> None:
     lossy = Translation(**{**USUAL, "mono_loss_lu": 3.0})

@@ -25,6 +25,7 @@ LATE_S, LATE_STEP_S = 0.0005, 0.0007
 # What is narrower than this is mono to any listener.
 NEAR_MONO = 1.0
 USUAL_WIDTH = (5.0, 32.0)
+SAFE_CORRELATION, SAFE_LOSS_DB = 0.7, 0.5
 WIDE_CORRELATION, WIDE_STEP, WIDTH_STEP = 0.25, 0.1, 8.0
 INVERTED, INVERTED_STEP = -0.05, 0.2
 NEGATIVE_SHARE = 0.5  # of the time: then it is no passage, it is the mix
@@ -221,6 +222,8 @@ def too_wide(mix: Mix) -> Iterator[Advice]:
     correlation, width, (_, high) = mix.get("stereo.correlation"), mix.get("stereo.width"), _usual_width(mix)
     if correlation is None or width is None or _is_phase_told(mix):
         return
+    if correlation > SAFE_CORRELATION and (mix.get("stereo.mono_loss_db") or 0.0) < SAFE_LOSS_DB:
+        return  # only its treble is wide, and nothing is lost in mono
     weight = max((WIDE_CORRELATION - correlation) / WIDE_STEP, (width - high) / WIDTH_STEP)
     if weight <= 0:
         return
