@@ -97,14 +97,15 @@ def _plain(value: Any) -> JSON:
 
 
 def to_bytes(record: Record) -> tuple[bytes, bytes | None]:
-    """The record as `record.json` and, where it has long curves, `arrays.npz`."""
-    results = {name: plain(result) for name, result in record.results.items()}
+    """The record as `record.json` and, where it has long curves, `arrays.npz`; by name, in whatever order it ran."""
+    ordered = dict(sorted(record.results.items()))
+    results = {name: plain(result) for name, result in ordered.items()}
     arrays: dict[str, np.ndarray[Any, Any]] = {}
-    for path in _curves(record.results):
+    for path in _curves(ordered):
         if path.size > MAX_INLINE_VALUES:
             _move_out(results, arrays, path)
     content = _dump(record, results)
-    for path in sorted(_curves(record.results), key=lambda p: -p.size):
+    for path in sorted(_curves(ordered), key=lambda p: -p.size):
         if len(content) <= MAX_JSON_BYTES:
             break
         if path.label not in arrays:
@@ -156,8 +157,8 @@ def _dump(record: Record, results: dict[str, dict[str, JSON]]) -> bytes:
         "sha256": record.sha256,
         "name": record.name,
         "results": results,
-        "keys": dict(record.keys),
-        "failures": {name: {"kind": f.kind, "reason": f.reason} for name, f in record.failures.items()},
+        "keys": dict(sorted(record.keys.items())),
+        "failures": {name: {"kind": f.kind, "reason": f.reason} for name, f in sorted(record.failures.items())},
     }
     return (json.dumps(tree, indent=1, allow_nan=False) + "\n").encode()
 
