@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 MIN_PEERS = 10
 # A library that grew by so much is counted again on every page; until then, a page keeps what it says.
 GROWTH = 1.25
+ANY_GENRE = "*"
 
 
 @dataclass(frozen=True)
@@ -76,27 +77,37 @@ class Library:
         names = [measure.field.partition(".")[0] for measure in MEASURES]
         joins = " ".join(f'LEFT JOIN "{name}" USING (track)' for name in dict.fromkeys(names))
         fields = ", ".join('"{}"."{}"'.format(*measure.field.split(".")) for measure in MEASURES)
-        rows = connection.execute(f"SELECT tracks.track, tracks.genre, {fields} FROM tracks {joins}").fetchall()
+        rows = connection.execute(
+            f"SELECT tracks.track, tracks.genre, tracks.material_kind, tracks.song, {fields} FROM tracks {joins}"
+        ).fetchall()
         self._numbers = {str(row[0]): number for number, row in enumerate(rows)}
         self._genres = [_group(row[1]) for row in rows]
-        values = [[math.nan if value is None else float(value) for value in row[2:]] for row in rows]
+        self._kinds = [str(row[2] or "") for row in rows]
+        self._songs = [str(row[3] or row[0]) for row in rows]
+        values = [[math.nan if value is None else float(value) for value in row[4:]] for row in rows]
         self._values = np.array(values, np.float64).reshape(len(rows), len(MEASURES))
-        members: dict[str, list[int]] = defaultdict(list)
-        for number, genre in enumerate(self._genres):
-            members[genre].append(number)
-        self._members = {genre: np.array(numbers) for genre, numbers in members.items()}
+        members: dict[tuple[str, str], list[int]] = defaultdict(list)
+        bounces: dict[str, set[int]] = defaultdict(set)
+        for number, (genre, kind, song) in enumerate(zip(self._genres, self._kinds, self._songs, strict=True)):
+            bounces[song].add(number)
+            for name in {genre, ANY_GENRE}:
+                members[name, kind].append(number)
+        self._members = {group: np.array(numbers) for group, numbers in members.items()}
+        self._bounces = dict(bounces)
 
     def size(self, track: str) -> int:
         """How many tracks this one is compared with, counted in steps of GROWTH; 0 if too few."""
-        peers, _ = self._peers(track)
-        return 0 if peers.size < MIN_PEERS else int(math.log(peers.size, GROWTH))
+        _, peers, _ = self._group_of(track)
+        return 0 if peers < MIN_PEERS else int(math.log(peers, GROWTH))
 
     def standing(self, track: str) -> tuple[Standing, ...]:
         """Where a track stands in each measure that it has, the most unusual first."""
-        peers, group = self._peers(track)
         if track not in self._numbers:
             return ()
-        own = self._values[self._numbers[track]]
+        number = self._numbers[track]
+        members, _, group = self._group_of(track)
+        own = self._values[number]
+        peers = members[~np.isin(members, list(self._bounces[self._songs[number]]))]
         found = [
             one
             for measure, value, others in zip(MEASURES, own, self._values[peers].T, strict=True)
@@ -104,17 +115,25 @@ class Library:
         ]
         return tuple(sorted(found, key=lambda one: -one.share))
 
-    def _peers(self, track: str) -> tuple[NDArray[np.int64], str]:
-        """The others of its genre, or, where these are too few, of the library."""
+    def _group_of(self, track: str) -> tuple[NDArray[np.int64], int, str]:
+        """What a track is compared with: those of its genre, or of all where these are too few; and of its kind.
+
+        Returns:
+            Numbers of all in the group; how many of them are peers, which other bounces of its song are not; and what
+            the group is called.
+        """
         number = self._numbers.get(track)
         if number is None:
-            return np.zeros(0, np.int64), "your library"
-        genre = self._genres[number]
-        peers = self._members[genre]
-        if genre and peers.size > MIN_PEERS:
-            return peers[peers != number], f"your {genre}"
-        everything = np.arange(len(self._genres))
-        return everything[everything != number], "your library"
+            return np.zeros(0, np.int64), 0, "your library"
+        genre, kind, bounces = self._genres[number], self._kinds[number], self._bounces[self._songs[number]]
+
+        def found(name: str, called: str) -> tuple[NDArray[np.int64], int, str]:
+            members = self._members[name, kind]
+            same = sum(self._kinds[one] == kind and name in (self._genres[one], ANY_GENRE) for one in bounces)
+            return members, members.size - same, called
+
+        of_genre = found(genre, f"your {genre}")
+        return of_genre if genre and of_genre[1] >= MIN_PEERS else found(ANY_GENRE, "your library")
 
 
 def _group(genre: object) -> str:

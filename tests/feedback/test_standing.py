@@ -59,6 +59,32 @@ def test_its_own_genre_comes_first_where_it_is_large_enough(workspace: Workspace
     assert tilt_of(library, ids[14]) == "darker than 100\u00a0% of your library"
 
 
+def test_other_bounces_of_its_song_are_no_peers(workspace: Workspace) -> None:
+    ids, _ = library_of(workspace, [None] * 12, [float(n) for n in range(12)])
+    rows = [
+        {"track": track, "song": ids[0], "number": number, "previous": None, "reason": ""}
+        for number, track in enumerate(ids[:2], 1)
+    ]
+    with workspace.write_lock(), catalogue.opened(workspace) as connection:
+        catalogue.replace_derived(connection, "revisions", {"revisions": rows}, dict.fromkeys(ids[:2], "now"))
+        library = Library(connection)
+    assert {one.peers for one in library.standing(ids[0])} == {10}
+    assert {one.peers for one in library.standing(ids[5])} == {11}
+    assert tilt_of(library, ids[1]) == "darker than 100\u00a0% of your library"
+
+
+def test_one_instrument_is_not_compared_with_mixes(workspace: Workspace) -> None:
+    for number in range(12):
+        kind = "solo" if number == 3 else "mix"
+        make_track(workspace, f"{number}.wav", material__kind=kind, metadata__genre="dub")
+    with workspace.write_lock(), catalogue.opened(workspace) as connection:
+        tracks = catalogue.synchronise(workspace, connection).all_tracks
+        library = Library(connection)
+    found = {track.id.partition("-")[0]: library.standing(track.id) for track in tracks}
+    assert found["3"] == ()
+    assert {one.peers for one in found["4"]} == {10}
+
+
 def test_equals_count_half(workspace: Workspace) -> None:
     ids, library = library_of(workspace, [None] * 11, [-5.0] * 11)
     assert tilt_of(library, ids[3]) == "brighter than 50\u00a0% of your library"
