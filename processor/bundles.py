@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
+import duckdb
 from filelock import FileLock, Timeout
 
-from processor import library, record
+from processor import catalogue, library, record
 from processor.analysis import result_types
 from processor.analysis.fingerprint import NO_MATCH, similarity
 from processor.audio import decode
@@ -99,6 +100,35 @@ def hold_back(
     return [drop for drop in ready if drop.path not in held], told
 
 
+def left_without(workspace: Workspace, drops: Iterable[Drop]) -> list[Ignored]:
+    """Comparisons of which a part is in the library and the rest is nowhere, for example because it was no sound.
+
+    Args:
+        workspace: where; what the library has is read from the catalogue.
+        drops: what lies in the inbox.
+    """
+    if not workspace.catalogue.is_file():
+        return []
+    try:
+        _, rows = catalogue.query(workspace, "SELECT path FROM drops WHERE path ILIKE 'compare/%/%'")
+    except duckdb.Error:  # made by another version; the next publish makes it anew
+        return []
+    parts: dict[str, set[bool]] = defaultdict(set)
+    for (path,) in rows:
+        if (place := bundle_of(path)) is not None:
+            parts[place[0]].add(place[1])
+    coming = {place[0] for drop in drops if (place := bundle_of(drop.name)) is not None}
+    return [
+        Ignored(f"{FOLDER}/{name}", f"this comparison is not complete: it still needs {_needed(known)}")
+        for name, known in sorted(parts.items())
+        if known != {True, False} and name not in coming
+    ]
+
+
+def _needed(parts: set[bool]) -> str:
+    return "a sound file to compare the mix with" if True in parts else "a sound file called mix (mix.wav, mix.flac …)"
+
+
 def _missing(drops: Iterable[Drop], known: set[bool]) -> str:
     """What a folder lacks, in words; nothing where it is complete."""
     parts = set(known)
@@ -106,10 +136,9 @@ def _missing(drops: Iterable[Drop], known: set[bool]) -> str:
         place = bundle_of(drop.name)
         if place is not None and _is_sound(drop.path):
             parts.add(place[1])
-    mix, reference = "a sound file called mix (mix.wav, mix.flac …)", "a sound file to compare the mix with"
     if not parts:
-        return f"it has no sound file yet; it needs {mix} and {reference}"
-    return "" if parts == {True, False} else f"it still needs {reference if True in parts else mix}"
+        return f"it has no sound file yet; it needs {_needed({False})} and {_needed({True})}"
+    return "" if parts == {True, False} else f"it still needs {_needed(parts)}"
 
 
 def _is_sound(path: Path) -> bool:

@@ -292,7 +292,8 @@ def publish(workspace: Workspace, *, rebuild: bool = False, progress: catalogue.
 def left_alone(workspace: Workspace) -> list[Ignored]:
     """What in the inbox is never opened, and comparisons that stayed incomplete."""
     found = inbox.scan(workspace)
-    return [*found.ignored, *bundles.hold_back(workspace, found.drops)[1]]
+    incomplete = bundles.hold_back(workspace, found.drops)[1]
+    return [*found.ignored, *incomplete, *bundles.left_without(workspace, found.drops)]
 
 
 def run_all(

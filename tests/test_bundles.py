@@ -156,6 +156,24 @@ def test_a_file_may_follow_those_that_are_in_the_library(workspace: Workspace) -
     assert held(workspace)[0] == ["compare/one/reference.wav"]
 
 
+@pytest.mark.parametrize(
+    ("part", "missing"), [("mix.wav", "a sound file to compare"), ("reference.wav", "a sound file called mix")]
+)
+def test_a_comparison_whose_rest_is_nowhere_is_told(workspace: Workspace, part: str, missing: str) -> None:
+    """As after a reference that could not be read."""
+    make_track(workspace, "part.wav", path=f"compare/night bus/{part}")
+    make_track(workspace, "whole.wav", path="compare/other/mix.wav")
+    make_track(workspace, "whole too.wav", path="compare/other/loud.wav")
+    assert bundles.left_without(workspace, []) == []  # there is no catalogue yet
+    pipeline.publish(workspace)
+    [told] = bundles.left_without(workspace, inbox.scan(workspace).drops)
+    assert told.name == "compare/night bus"
+    assert missing in told.reason
+    assert "night bus" in (workspace.site / "attention.html").read_text()
+    drop(workspace, "compare/night bus/loud.wav")
+    assert bundles.left_without(workspace, inbox.scan(workspace).drops) == []
+
+
 def test_files_from_elsewhere_are_not_held_back(workspace: Workspace, tmp_path: Path) -> None:
     sound(tmp_path / "compare/one/mix.wav")
     drops = inbox.drops_from([tmp_path / "compare"], workspace).drops
