@@ -36,9 +36,9 @@ OPUS_RATE = 48_000  # RFC 6716: the rate that full-band Opus works at
 _AAC_OPTIONS = {"aac_coder": "twoloop", "aac_pns": "0"}
 
 # On 5 songs of 2 to 5 minutes, each as it is and limited to −1 dBFS, the peak of 24 such passages is within 0.2 dB on
-# average of that of the whole song coded (AAC 0.23, Opus 0.07, Vorbis 0.27), at worst 0.6 below or 0.8 above. Eight
-# cost a third, and of twelve peaks of four songs eleven come out the same within 0.07 dB, one 0.12 dB lower.
-PASSAGES = 8
+# average of that of the whole song coded (AAC 0.23, Opus 0.07, Vorbis 0.27), at worst 0.6 below or 0.8 above. Six
+# cost a quarter, and of twelve peaks of four songs eleven come out the same within 0.07 dB, one 0.12 dB lower.
+PASSAGES = 6
 PASSAGE_S = 0.2
 # Heard before and behind each passage, so that the coder has its surroundings. With half of it peaks of AAC and Opus
 # are off by up to 1.7 dB.
