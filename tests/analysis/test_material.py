@@ -18,6 +18,7 @@ from processor.analysis.material import KINDS, Material, Traits, material, mix_c
 from processor.analysis.mel import mel
 from processor.analysis.mono import mono
 from processor.analysis.onsets import onsets
+from processor.analysis.spectrum import spectrum
 from processor.graph import Known
 from tests import signals
 from tests.signals import Samples, audio
@@ -31,7 +32,8 @@ def hear(samples: Samples, rate: int = RATE, known: Known | None = None) -> Mate
     sound = audio(samples, rate)
     one = mono(sound)
     heard = mel(one)
-    return material(bands(sound), heard, onsets(heard), chroma(one), known or {})
+    powers = bands(sound)
+    return material(powers, heard, onsets(heard), chroma(one), spectrum(sound, powers), known or {})
 
 
 def traits_of(samples: Samples) -> Traits:
@@ -251,6 +253,29 @@ def test_words_for_kinds() -> None:
 
 
 # Traits
+
+
+@pytest.mark.parametrize(
+    ("facts", "chance"),
+    [
+        ({"flatness": 0.0004, "sub_db": -50.0, "mids_db": -30.0}, 0.6),
+        ({"flatness": 0.0006, "sub_db": -50.0, "mids_db": -30.0}, None),
+        ({"flatness": 0.0004, "sub_db": -47.0, "mids_db": -30.0}, None),
+        ({"flatness": 0.0004, "sub_db": None, "mids_db": -30.0}, None),
+    ],
+)
+def test_without_drums_and_a_low_end_it_is_no_mix_for_sure(
+    facts: dict[str, float | None], chance: float | None
+) -> None:
+    sound = signals.audio(row_of(mix()), RATE)
+    one = mono(sound)
+    heard, powers = mel(one), bands(sound)
+    bare = dataclasses.replace(spectrum(sound, powers), **facts)
+    usual, found = hear(row_of(mix())), material(powers, heard, onsets(heard), chroma(one), bare, {})
+    assert usual.confidence is not None
+    assert usual.confidence > 0.7
+    assert (found.kind, found.confidence) == ("mix", pytest.approx(usual.confidence if chance is None else chance))
+    assert ("neither drums" in found.evidence) is (chance is not None)
 
 
 def test_traits_of_known_sounds() -> None:
