@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
@@ -19,7 +17,7 @@ from processor.errors import RecordError
 from processor.feedback.advice import signed
 from processor.feedback.compare import Comparison, sides_of, verdict
 from processor.feedback.comparisons import Stored, stored
-from processor.files import remove_leftovers, replacing
+from processor.files import remove_leftovers
 from processor.library import Track
 from processor.site import ab
 from processor.site.ab import Take
@@ -28,6 +26,7 @@ from processor.site.charts.frame import Chart, Timeline, Vector, clock
 from processor.site.charts.tones import difference_chart, tone_chart
 from processor.site.index import Pages
 from processor.site.media import FOLDER as MEDIA
+from processor.site.media import show_as
 from processor.site.rendering import NOTHING, render, text_of
 from processor.workspace import Workspace, cannot_write
 
@@ -129,7 +128,7 @@ def link_auditions(workspace: Workspace) -> int:
                 path.unlink(missing_ok=True)
         for path, source in wanted.items():
             if not _is_current(path, source):
-                _link(source, path)
+                show_as(source, path)
                 linked += 1
     except OSError as error:
         raise cannot_write(folder, error) from error
@@ -143,16 +142,6 @@ def _is_current(path: Path, source: Path) -> bool:
     except OSError:
         return False
     return here.st_size == there.st_size and here.st_mtime_ns >= there.st_mtime_ns
-
-
-def _link(source: Path, target: Path) -> None:
-    """Show the same bytes under another name: a hard link where that can be, else a copy."""
-    with replacing(target, durable=False) as temporary:
-        temporary.unlink(missing_ok=True)
-        with suppress(OSError):
-            temporary.hardlink_to(source)
-            return
-        shutil.copyfile(source, temporary)
 
 
 def _tracks_of(one: Stored) -> tuple[str, ...]:

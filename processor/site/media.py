@@ -326,7 +326,7 @@ def _find_missing(
         if source is None:
             refused[track.id] = stamp
         elif is_shown:
-            _link(source, target)
+            show_as(source, target)
             linked += 1
         else:
             jobs.append(Encoding(source, "", settings.limits, track=track.id, stamp=stamp, target=target))
@@ -365,7 +365,7 @@ def _is_whole_layer_3(track: Track) -> bool:
     return source is not None and source.codec == LAYER_3 and not source.partial
 
 
-def _link(source: Path, target: Path) -> None:
+def show_as(source: Path, target: Path) -> None:
     """Show the same bytes under another name: a hard link where that can be, else a copy."""
     with replacing(target, durable=False) as temporary:
         temporary.unlink(missing_ok=True)
