@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from processor.analysis import reading_order, result_types
 from processor.feedback.advice import Advice
@@ -45,11 +46,11 @@ class Change:
     def difference(self) -> float | None:
         """By how much, where both are numbers."""
         if _is_number(self.before) and _is_number(self.after):
-            return float(self.after) - float(self.before)  # type: ignore[arg-type]
+            return float(self.after) - float(self.before)
         return None
 
 
-def _is_number(value: Value) -> bool:
+def _is_number(value: Value) -> TypeGuard[float | int]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 

@@ -140,7 +140,7 @@ def _location(path: Path, folder: Path) -> dict[str, str]:
     """A file's address: relative to the folder where it lies below that, with every odd byte percent-encoded."""
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - links are not followed: the name is what a person knows
     root = folder.resolve()
-    for base in (root, Path(os.path.abspath(folder))):  # noqa: PTH100
+    for base in (root, Path(os.path.abspath(folder))):  # noqa: PTH100 - the same
         if absolute.is_relative_to(base):
             return {"uri": quote(os.fsencode(absolute.relative_to(base).as_posix()), safe="/"), "uriBaseId": _ROOT}
     return {"uri": "file://" + quote(os.fsencode(absolute.as_posix()), safe="/")}

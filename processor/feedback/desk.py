@@ -15,7 +15,7 @@ from processor.feedback.advice import Advice, Mix, ordered
 from processor.feedback.checks import Check, builtin_checks
 from processor.feedback.platforms import Outcome, all_platforms, outcome
 from processor.feedback.profiles import Platform, Profile, all_profiles, choose_profile
-from processor.feedback.rules import MIX, all_rules
+from processor.feedback.rules import MIX, rules_for
 from processor.feedback.standing import Standing
 from processor.record import JSON, Results
 from processor.workspace import Workspace
@@ -109,10 +109,9 @@ def judge(desk: Desk, results: Results, said: Mapping[str, JSON], profile: Profi
             broken.append(f"{name}: {type(error).__name__}: {error}")
             return ()
 
-    rules = [one for one in all_rules() if mix.material in one.of]
     advice = [
         replace(found, severity="note") if one.of == MIX and is_doubtful(results) and found.severity in HARD else found
-        for one in rules
+        for one in rules_for(mix)
         for found in told(one.name, partial(one.function, mix))
     ]
     checks = told("checks", lambda: builtin_checks(results, chosen, desk.platform))

@@ -1,4 +1,4 @@
-"""All rules, and how they are applied: record → ordered advice.
+"""All rules: what they are, where they are found, and which of them judge a mix.
 
 A rule is a small function of `processor/feedback/areas/` that looks at a `Mix` and yields advice::
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from processor.feedback import areas
-from processor.feedback.advice import Advice, Mix, ordered
+from processor.feedback.advice import Advice, Mix
 
 MIX = ("mix",)
 # One instrument or voice is judged where its being alone does not matter: clipping, hum, levels for delivery.
@@ -72,6 +72,6 @@ def all_rules() -> tuple[Rule, ...]:
     return tuple(sorted(found, key=lambda one: one.name))
 
 
-def advise(mix: Mix) -> tuple[Advice, ...]:
-    """Everything there is to say about a mix, the worst first."""
-    return ordered(advice for one in all_rules() if mix.material in one.of for advice in one.function(mix))
+def rules_for(mix: Mix) -> tuple[Rule, ...]:
+    """The rules that judge material of this kind."""
+    return tuple(one for one in all_rules() if mix.material in one.of)

@@ -11,10 +11,10 @@ import numpy as np
 
 from processor.analysis import all_analysers, result_types
 from processor.config import Settings
-from processor.feedback.advice import AREAS, TOO_LITTLE, TOO_MUCH, Advice, Mix
+from processor.feedback.advice import AREAS, TOO_LITTLE, TOO_MUCH, Advice, Mix, ordered
 from processor.feedback.platforms import Platform, all_platforms
 from processor.feedback.profiles import all_profiles
-from processor.feedback.rules import advise
+from processor.feedback.rules import rules_for
 from processor.feedback.tone import Corridor, Profile
 from processor.graph import run
 from processor.quantities import columns
@@ -82,7 +82,8 @@ def only(rule: Rule, mix: Mix) -> Advice | None:
 
 def ids(mix: Mix) -> list[str]:
     """What is said of a mix in these areas, strengths left out, the worst first."""
-    return [one.id for one in advise(mix) if one.severity != "strength" and one.area in OURS]
+    said = ordered(one for rule in rules_for(mix) for one in rule.function(mix))
+    return [one.id for one in said if one.severity != "strength" and one.area in OURS]
 
 
 def check(one: Advice) -> None:
