@@ -63,6 +63,39 @@ class Analysers:
 
 
 @dataclass(frozen=True)
+class Models:
+    """Which models may hear, one switch each, and what they may take.
+
+    A switch is "on" (needed: its absence is told), "auto" (used if it is here) or "off" (neither used nor shown).
+    Where several models do one job, one that is "on" goes before one that is "auto", and the first listed before
+    the others. An empty folder: `liner-notes/models` in the user's cache. Empty labels: `labels.toml` of the library
+    where there is one, else ours.
+    """
+
+    htdemucs: str = "auto"
+    htdemucs_ft: str = "auto"
+    htdemucs_6s: str = "auto"
+    bs_roformer_sw: str = "auto"
+    yamnet: str = "auto"
+    ast: str = "auto"
+    clap_music: str = "auto"
+    clap: str = "auto"
+    swift_f0: str = "auto"
+    crepe: str = "auto"
+    crepe_tiny: str = "auto"
+    emotion2vec: str = "auto"
+    whisper_base: str = "auto"
+    deep: bool = False
+    labels: str = ""
+    folder: str = ""
+    device: str = "auto"
+    threads: int = 0
+    max_model_memory_bytes: int = 4 << 30
+    worker_memory_bytes: int = 16 << 30
+    deadline_s: float = 14_400.0
+
+
+@dataclass(frozen=True)
 class Site:
     """What the pages come with."""
 
@@ -103,6 +136,7 @@ class Settings:
         workers: section `[workers]`.
         inbox: section `[inbox]`.
         analysers: section `[analysers]`.
+        models: section `[models]`.
         site: section `[site]`.
         desk: section `[desk]`.
         llm: section `[llm]`.
@@ -114,6 +148,7 @@ class Settings:
     workers: Workers = field(default_factory=Workers)
     inbox: Inbox = field(default_factory=Inbox)
     analysers: Analysers = field(default_factory=Analysers)
+    models: Models = field(default_factory=Models)
     site: Site = field(default_factory=Site)
     desk: Desk = field(default_factory=Desk)
     llm: Llm = field(default_factory=Llm)
@@ -181,6 +216,16 @@ EXAMPLE = """\
 
 [analysers]
 # off = []                      # for example ["levels"]
+
+[models]                        # models that hear; `linernotes models list` says which are here
+# deep = false                  # true: `run` and `watch` let them hear every new track; else `linernotes run --deep`
+# htdemucs = "auto"             # one line a model: "on", "off", or "auto" (if it is here)
+# device = "auto"               # or "cpu", "cuda", "cuda:1", "mps"
+# threads = 0                   # 0: all processors
+# max_model_memory_bytes = 4_294_967_296   # over this, a model that is not in use is let go
+# deadline_s = 14_400           # of one model for one file
+# labels = ""                   # a file of what CLAP is asked; empty: library/labels.toml where there is one, else ours
+# folder = ""                   # where their weights are kept; empty: liner-notes/models in your cache folder
 
 [site]
 # previews = true               # make an MP3 of each track, so that its page can play it

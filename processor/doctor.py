@@ -14,9 +14,10 @@ import duckdb
 from processor import __version__, inbox, library, record, setaside
 from processor.analysis import all_analysers, result_types
 from processor.config import Settings, load_settings
-from processor.errors import RecordError, RecordTooNew, WorkspaceError, WrongUsage
+from processor.errors import LinerNotesError, RecordError, RecordTooNew, WorkspaceError, WrongUsage
 from processor.feedback.desk import open_desk
 from processor.files import hash_file, templates_folder
+from processor.models import report as models_report
 from processor.pipeline import stale_tracks
 from processor.workspace import Workspace
 
@@ -67,6 +68,7 @@ def examine(workspace: Workspace, *, thorough: bool = False) -> Iterator[Finding
     yield from _installation()
     if not workspace.exists():
         yield Finding("workspace", "note", f"there is none in {workspace.home}", "linernotes init")
+        yield from _models(Settings())
         return
     try:
         settings = load_settings(workspace.home)
@@ -77,6 +79,7 @@ def examine(workspace: Workspace, *, thorough: bool = False) -> Iterator[Finding
     looks = (
         partial(_settings, settings),
         partial(_desk, workspace, settings),
+        partial(_models, settings),
         partial(_workspace, workspace),
         partial(_tracks, tracks, thorough),
         partial(_published, workspace, tracks),
@@ -129,6 +132,15 @@ def _desk(workspace: Workspace, settings: Settings) -> Iterator[Finding]:
         yield Finding("mix desk", "problem", str(error), "correct what it names; until then no page is written")
         return
     yield Finding("mix desk", "ok", f"{len(desk.profiles)} profiles, {len(desk.platforms)} platforms")
+
+
+def _models(settings: Settings) -> Iterator[Finding]:
+    """Which models are here, and what they lack."""
+    try:
+        for one in models_report.findings(settings.models):
+            yield Finding(one.subject, one.state, one.text, one.remedy)
+    except LinerNotesError as error:
+        yield Finding("models", "problem", str(error), "correct [models] in linernotes.toml")
 
 
 def _workspace(workspace: Workspace) -> Iterator[Finding]:

@@ -13,6 +13,8 @@
     ├── NotInMemory           an analyser wanted all samples of a file that is streamed
     ├── RecordError           a record that cannot be read
     │   └── RecordTooNew      written by a newer Liner Notes
+    ├── SidecarMissing        a stem that a record names is gone
+    ├── ModelError            a model cannot be had, verified or loaded
     └── WorkerError           the process that analysed the file did not come back
         ├── WorkerDied
         ├── DeadlinePassed
@@ -64,6 +66,14 @@ class RecordError(LinerNotesError):
 
 class RecordTooNew(RecordError):
     """A record written by a newer Liner Notes."""
+
+
+class SidecarMissing(LinerNotesError):
+    """A sound file that a record names is gone or damaged."""
+
+
+class ModelError(LinerNotesError):
+    """A model cannot be had, verified or loaded."""
 
 
 class WorkerError(LinerNotesError):

@@ -17,6 +17,7 @@ import pytest
 from processor import doctor, library
 from processor.analysis import all_analysers
 from processor.doctor import PACKAGES, Finding, examine
+from processor.models.table import JOBS
 from processor.workspace import Workspace
 from tests import workspaces
 from tests.workspaces import command, sound
@@ -66,11 +67,21 @@ def test_a_sound_workspace(workspace: Workspace) -> None:
     assert "✗" not in result.out
 
 
+# Which models are here differs from machine to machine, and has tests of its own.
+ABOUT_MODELS = {*JOBS, "models", "extra [models]", "extra [emotion]", "extra [lyrics]"}
+
+
+def noted(workspace: Workspace) -> dict[str, Finding]:
+    """What is noted, but for models."""
+    found = [one for one in examine(workspace) if one.state == "note" and one.subject not in ABOUT_MODELS]
+    return {one.subject: one for one in found}
+
+
 def test_json_has_a_finding_a_line(workspace: Workspace) -> None:
     result = command("doctor", "--json", "--home", workspace.home)
     told = [json.loads(line) for line in result.out.splitlines()]
     assert all(one.keys() == {"subject", "state", "text", "remedy"} for one in told)
-    assert {one["state"] for one in told} == {"ok"}
+    assert {one["state"] for one in told if one["subject"] not in ABOUT_MODELS} == {"ok"}
     assert {"Liner Notes", "analysers", "workspace", "library", "catalogue", "site", *PACKAGES} <= {
         one["subject"] for one in told
     }
@@ -329,7 +340,7 @@ def test_what_waits_for_somebody_is_a_note(workspace: Workspace) -> None:
     (workspace.failed / "bad.wav").write_bytes(b"")
     (workspace.failed / "bad.wav.error.txt").write_text("bad.wav could not be processed.\n\nWhy.\n")
     (workspace.work / "0123456789abcdef").mkdir()
-    notes = {finding.subject: finding for finding in examine(workspace) if finding.state == "note"}
+    notes = noted(workspace)
     assert {name: one.text for name, one in notes.items()} == {
         "inbox": "1 files to do, 1 ignored",
         "failed": "1 files set aside",
@@ -338,7 +349,7 @@ def test_what_waits_for_somebody_is_a_note(workspace: Workspace) -> None:
     assert all(one.remedy for one in notes.values())
     assert problems(workspace) == []
     follow(workspace, "run")
-    notes = {finding.subject: finding for finding in examine(workspace) if finding.state == "note"}
+    notes = noted(workspace)
     assert notes.keys() == {"inbox", "failed"}
     assert notes["inbox"].text == "0 files to do, 1 ignored"
 
