@@ -12,7 +12,7 @@ import json
 import math
 import typing
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -102,7 +102,7 @@ def to_bytes(record: Record) -> tuple[bytes, bytes | None]:
     results = {name: plain(result) for name, result in ordered.items()}
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     for path in _curves(ordered):
-        if path.size > MAX_INLINE_VALUES:
+        if path.size > MAX_INLINE_VALUES or path.is_text:
             _move_out(results, arrays, path)
     content = _dump(record, results)
     for path in sorted(_curves(ordered), key=lambda p: -p.size):
@@ -130,6 +130,10 @@ class _Curve:
     def size(self) -> int:
         return int(self.array.size)
 
+    @property
+    def is_text(self) -> bool:
+        return bool(self.array.dtype.kind == "U")
+
 
 def _curves(results: Results) -> list[_Curve]:
     """What can stand in `arrays.npz`: arrays, and long lists of text or numbers (the chords of a whole set)."""
@@ -146,8 +150,9 @@ def _curves(results: Results) -> list[_Curve]:
 
 def _move_out(results: dict[str, dict[str, JSON]], arrays: dict[str, np.ndarray[Any, Any]], curve: _Curve) -> None:
     results[curve.analyser][curve.column] = {"array": curve.label}
-    is_number = np.issubdtype(curve.array.dtype, np.number)
-    arrays[curve.label] = np.round(curve.array, DECIMALS) if is_number else curve.array
+    # Half precision has fewer digits than that, and text has none.
+    is_fine = curve.array.dtype.itemsize > 2 and np.issubdtype(curve.array.dtype, np.number)
+    arrays[curve.label] = np.round(curve.array, DECIMALS) if is_fine else curve.array
 
 
 def _dump(record: Record, results: dict[str, dict[str, JSON]]) -> bytes:
@@ -203,6 +208,30 @@ def read(folder: Path, types: Mapping[str, type], *, curves: bool = True) -> Rec
         raise type(error)(f"{path}: {error}") from error
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, *_BROKEN_ARRAYS) as error:
         raise RecordError(f"{path} is not a record ({type(error).__name__}: {error}).") from error
+
+
+def read_curves(folder: Path, labels: Collection[str]) -> dict[str, np.ndarray[Any, Any]]:
+    """Some curves of the record in `folder`, by `analyser.field`; those that it does not have are left out.
+
+    Raises:
+        RecordError: missing, or not a record.
+    """
+    path = folder / RECORD_NAME
+    found: dict[str, np.ndarray[Any, Any]] = {}
+    try:
+        results = json.loads(path.read_bytes())["results"]
+        for label in labels:
+            analyser, _, column = label.partition(".")
+            value = results.get(analyser, {}).get(column)
+            if isinstance(value, list):
+                found[label] = np.array(value, dtype=np.float64)
+        outside = [label for label in labels if label not in found and label.partition(".")[0] in results]
+        if outside and (folder / ARRAYS_NAME).is_file():
+            with (folder / ARRAYS_NAME).open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                found |= {label: archive[label] for label in outside if label in archive}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, *_BROKEN_ARRAYS) as error:
+        raise RecordError(f"{path} is not a record ({type(error).__name__}: {error}).") from error
+    return found
 
 
 def _unpack(path: Path) -> dict[str, np.ndarray[Any, Any]]:

@@ -6,6 +6,7 @@ import gc
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,10 +15,25 @@ import pytest
 from numpy.typing import NDArray
 
 from processor.audio import Audio, from_samples
-from processor.errors import NotInMemory
-from processor.graph import Analyser, Outcome, analyser, collect, describe, order, plan_keys, run
+from processor.errors import ModelError, NotInMemory, WorkspaceError
+from processor.graph import (
+    MAX_REASON,
+    Analyser,
+    Equipment,
+    Outcome,
+    analyser,
+    collect,
+    deep,
+    describe,
+    downstream,
+    order,
+    plan_keys,
+    run,
+    upstream,
+)
 from processor.quantities import quantity
 from processor.record import Failure
+from processor.sidecars import Sidecars
 
 Vector = NDArray[np.float64]
 
@@ -429,3 +445,215 @@ class TestRunningAgain:
         before = run(ALL, audio)
         after = run(graph(source, tempo), audio, previous=before)
         assert set(after.results) == set(after.keys) == {"source", "tempo"}
+
+
+@analyser(model="ears")
+def hearing(audio: Audio, ears: str, progress: Callable[[float], None]) -> One:
+    calls.append("hearing")
+    progress(1.0)
+    return One(float(len(ears)))
+
+
+@analyser(keep=False)
+def heard(hearing: One, sidecars: Sidecars) -> Sheet:
+    calls.append("heard")
+    assert sidecars is not None
+    return Sheet()
+
+
+@analyser
+def after_hearing(heard: Sheet, known: Mapping[str, Any]) -> One:
+    calls.append("after_hearing")
+    return One(known.get("value", 3.0))
+
+
+@analyser(model="nose")
+def smelling(nose: str, source: One, hearing: One | None = None) -> One:
+    calls.append("smelling")
+    return One(0.0 if hearing is None else hearing.value)
+
+
+@analyser
+def listening(source: One, hearing: One | None = None, smelling: One | None = None) -> One:
+    calls.append("listening")
+    return One(10.0 * (hearing is not None) + (smelling is not None))
+
+
+DEEP = graph(source, hearing, heard, after_hearing, smelling, listening)
+BOTH = {"ears": "big ears 1", "nose": "long nose 1"}
+
+
+def equipped(models: Mapping[str, str] | None = None, **rest: Any) -> Equipment:
+    """Models that are their own names, and a place for sound."""
+    return Equipment(models if models is not None else BOTH, lambda job: job, Sidecars(Path("nowhere")), **rest)
+
+
+class TestModels:
+    def test_a_model_is_read_off_the_signature(self) -> None:
+        read = describe(hearing)
+        assert (read.model, read.inputs, read.takes) == ("ears", ("audio",), frozenset({"progress"}))
+        assert describe(smelling).inputs == ("source", "hearing")
+        assert describe(heard).takes == {"sidecars"}
+        assert describe(source).model is None
+
+    def test_a_model_that_is_no_parameter_is_refused(self) -> None:
+        @analyser(model="eyes")
+        def seeing(audio: Audio) -> One:
+            return One(1.0)
+
+        with pytest.raises(ValueError, match="seeing has no parameter eyes for its model"):
+            describe(seeing)
+
+    def test_deep_is_what_needs_a_model_or_cannot_do_without_one_that_does(self) -> None:
+        assert deep(DEEP) == {"hearing", "heard", "after_hearing", "smelling"}
+        assert deep(ALL) == frozenset()
+
+    def test_what_listens_to_what_is_found_through_intermediates(self) -> None:
+        assert downstream(DEEP, {"hearing"}) == {"heard", "after_hearing", "smelling", "listening"}
+        assert downstream(DEEP, {"listening"}) == frozenset()
+        assert upstream(DEEP, {"after_hearing"}) == {"heard", "hearing"}
+        assert upstream(DEEP, {"smelling"}) == {"source", "hearing"}
+        assert upstream(DEEP, {"source"}) == frozenset()
+
+    def test_without_models_what_is_deep_is_not_there(self, audio: Audio) -> None:
+        outcome = run(DEEP, audio)
+        assert outcome.results == {"source": One(100), "listening": One(0)}
+        assert outcome.failures == {}
+        assert set(outcome.keys) == {"source", "listening"}
+
+    def test_with_models_all_runs(self, audio: Audio) -> None:
+        shares: list[float] = []
+        outcome = run(DEEP, audio, equipment=equipped(progress=shares.append))
+        assert outcome.failures == {}
+        assert outcome.results == {
+            "source": One(100),
+            "hearing": One(4),
+            "smelling": One(4),
+            "after_hearing": One(3),
+            "listening": One(11),
+        }
+        assert calls.count("heard") == 1
+        assert shares == [1.0]
+
+    def test_one_model_alone_gives_what_it_can(self, audio: Audio) -> None:
+        outcome = run(DEEP, audio, equipment=equipped({"nose": "long nose 1"}))
+        assert outcome.results == {"source": One(100), "smelling": One(0), "listening": One(1)}
+
+    def test_a_model_that_cannot_be_loaded_is_the_analysers_failure(self, audio: Audio) -> None:
+        def refuse(job: str) -> str:
+            raise ModelError(f"There is no\n{job}.")
+
+        outcome = run(DEEP, audio, equipment=Equipment({"ears": "x"}, refuse, Sidecars(Path("nowhere"))))
+        assert outcome.failures["hearing"] == Failure("failed", "ModelError: There is no ears.")
+        assert outcome.failures["after_hearing"].kind == "skipped"
+        assert outcome.results["listening"] == One(0)
+
+    def test_what_a_library_says_in_a_thousand_words_is_cut(self, audio: Audio) -> None:
+        @analyser
+        def wordy(audio: Audio) -> One:
+            raise RuntimeError("words\n" * 10_000)
+
+        assert len(run(graph(wordy), audio).failures["wordy"].reason) == MAX_REASON
+
+    def test_a_full_disk_is_no_matter_of_one_analyser(self, audio: Audio) -> None:
+        @analyser
+        def writing(audio: Audio) -> One:
+            raise WorkspaceError("No space left.")
+
+        with pytest.raises(WorkspaceError):
+            run(graph(writing, source), audio)
+
+
+class TestModelsAgain:
+    def test_without_models_what_they_found_stays_and_is_listened_to(self, audio: Audio) -> None:
+        before = run(DEEP, audio, equipment=equipped())
+        calls.clear()
+        after = run(DEEP, audio, previous=before, equipment=Equipment(sidecars=Sidecars(Path("nowhere"))))
+        assert calls == []
+        assert (after.results, after.keys) == (before.results, before.keys)
+        said = {"after_hearing": {"value": 9.0}}
+        after = run(DEEP, audio, known=said, previous=before, equipment=Equipment(sidecars=Sidecars(Path("nowhere"))))
+        assert calls == ["heard", "after_hearing"]
+        assert after.results == before.results | {"after_hearing": One(9)}
+        assert after.keys["hearing"] == before.keys["hearing"]
+
+    @pytest.mark.parametrize("change", ["version", "sound"])
+    def test_without_models_it_stays_even_if_it_is_outdated(self, change: str) -> None:
+        audio = from_samples(np.zeros((2, 100), np.float32), 8000, key="sound")
+        before = run(DEEP, audio, equipment=equipped())
+        other = from_samples(np.zeros((2, 200), np.float32), 8000, key="another sound")
+        newer = raised(DEEP, "hearing") if change == "version" else DEEP
+        after = run(newer, other if change == "sound" else audio, previous=before, equipment=equipped({}))
+        assert after.results["hearing"] == before.results["hearing"]
+        assert after.keys["hearing"] == before.keys["hearing"]
+        again = run(newer, other if change == "sound" else audio, previous=after, equipment=equipped())
+        assert again.keys["hearing"] != before.keys["hearing"]
+
+    def test_a_failure_of_a_model_stays_without_it(self, audio: Audio) -> None:
+        def refuse(job: str) -> str:
+            raise RuntimeError("no luck")
+
+        before = run(DEEP, audio, equipment=Equipment(BOTH, refuse, Sidecars(Path("nowhere"))))
+        after = run(DEEP, audio, previous=before)
+        assert after.failures["hearing"] == Failure("failed", "RuntimeError: no luck")
+        assert after.keys == before.keys
+
+    def test_a_key_without_a_result_is_nothing(self, audio: Audio) -> None:
+        torn = Outcome({}, {}, {"hearing": "k", "source": "k"})
+        outcome = run(DEEP, audio, previous=torn)
+        assert outcome.results == {"source": One(100), "listening": One(0)}
+        assert outcome.failures == {}
+
+    def test_another_model_makes_another_key(self) -> None:
+        one, other = (plan_keys(DEEP, "s", {}, (), models={**BOTH, "ears": name}) for name in ("a", "b"))
+        changed = {name for name in one if one[name] != other[name]}
+        assert changed == {"hearing", "heard", "after_hearing", "smelling", "listening"}
+
+    def test_a_model_that_is_switched_off_takes_its_results_along(self, audio: Audio) -> None:
+        before = run(DEEP, audio, equipment=equipped())
+        after = run(DEEP, audio, off=["hearing"], previous=before)
+        assert "hearing" not in after.results
+        assert after.results["smelling"] == One(4), "it has no model either, so it stays"
+        assert after.failures["after_hearing"].kind == "skipped"
+
+    def test_models_come_one_by_one(self, audio: Audio) -> None:
+        fast = run(DEEP, audio)
+        calls.clear()
+        one = run(DEEP, audio, previous=fast, equipment=equipped(), only={"hearing"})
+        assert calls == ["hearing"]
+        assert one.results == {"source": One(100), "listening": One(0), "hearing": One(4)}
+        assert one.keys["listening"] == fast.keys["listening"], "it has not listened yet"
+        calls.clear()
+        two = run(DEEP, audio, previous=one, equipment=equipped(), only={"smelling"})
+        assert calls == ["smelling"]
+        calls.clear()
+        three = run(DEEP, audio, previous=two, equipment=Equipment(sidecars=Sidecars(Path("nowhere"))))
+        assert calls == ["listening", "heard", "after_hearing"] or calls == ["heard", "after_hearing", "listening"]
+        at_once = run(DEEP, audio, equipment=equipped())
+        assert (three.results, three.keys) == (at_once.results, at_once.keys)
+
+    def test_what_ran_without_an_input_has_not_the_key_of_one_that_had_it(self, audio: Audio) -> None:
+        """The ears failed; the nose went first. Once there are ears, it has to smell again."""
+        first = run(DEEP, audio, previous=run(DEEP, audio), equipment=equipped(), only={"smelling"})
+        assert first.results["smelling"] == One(0)
+        wanted = plan_keys(DEEP, "sound", {}, (), models=BOTH, recorded=first.keys)
+        assert first.keys["smelling"] != wanted["smelling"]
+        second = run(DEEP, audio, previous=first, equipment=equipped())
+        assert second.results["smelling"] == One(4)
+
+    def test_only_drops_what_is_off_and_leaves_all_else_alone(self, audio: Audio) -> None:
+        before = run(DEEP, audio, equipment=equipped())
+        before.results["gone"], before.keys["gone"] = One(1.0), "k"
+        before.keys["listening"] = "outdated"
+        calls.clear()
+        after = run(DEEP, audio, previous=before, equipment=equipped(), only={"hearing"}, off=["smelling"])
+        assert calls == []
+        assert after.keys == {name: key for name, key in before.keys.items() if name != "smelling"}
+
+    def test_a_key_that_was_taken_away_runs_again(self, audio: Audio) -> None:
+        before = run(DEEP, audio, equipment=equipped())
+        key = before.keys.pop("hearing")
+        calls.clear()
+        after = run(DEEP, audio, previous=before, equipment=equipped(), only={"hearing"})
+        assert calls == ["hearing"]
+        assert after.keys["hearing"] == key

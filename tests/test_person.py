@@ -243,7 +243,7 @@ def test_a_range_is_named_with_its_unit() -> None:
 
 
 def test_an_analyser_that_does_not_listen_cannot_be_talked_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    deaf = replace(describe(beats), takes_known=False)
+    deaf = replace(describe(beats), takes=frozenset())
     monkeypatch.setattr(person, "all_analysers", lambda: {"beats": deaf})
     with pytest.raises(WrongUsage, match="no matter of opinion"):
         person.merge({}, ["beats.tempo_bpm=100"])

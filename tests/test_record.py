@@ -283,6 +283,58 @@ class TestCurves:
             read(tmp_path, TYPES)
 
 
+@dataclass(frozen=True)
+class Heard:
+    """A result with text and half-precision numbers as curves."""
+
+    classes: NDArray[np.str_] = quantity("", label="Classes", source="made up", help="Names.")
+    scores: NDArray[np.float16] = quantity("", label="Scores", source="made up", help="Numbers.")
+    short: Vector = quantity("", label="Short", source="made up", help="A few numbers.")
+
+
+class TestSomeCurves:
+    def written(self, folder: Path) -> None:
+        scores = np.linspace(0, 1, MAX_INLINE_VALUES + 1).astype(np.float16)
+        heard = Heard(np.array(["Singing", "Drum, kick"]), scores, np.array([0.5, np.nan]))
+        write(Record("track", "0" * 64, "a.wav", {"heard": heard}, {"heard": "k"}), folder)
+
+    def test_text_and_half_precision_come_back_as_they_were(self, tmp_path: Path) -> None:
+        self.written(tmp_path)
+        found = read(tmp_path, {"heard": Heard}).results["heard"]
+        assert found.classes.tolist() == ["Singing", "Drum, kick"]
+        assert found.scores.dtype == np.float16
+        assert found.scores[-1] == 1.0
+
+    def test_text_never_stands_in_the_record_itself(self, tmp_path: Path) -> None:
+        self.written(tmp_path)
+        assert b"Singing" not in (tmp_path / RECORD_NAME).read_bytes()
+
+    def test_curves_are_read_by_name_from_either_file(self, tmp_path: Path) -> None:
+        self.written(tmp_path)
+        found = record.read_curves(tmp_path, ["heard.scores", "heard.short", "heard.nothing", "other.curve"])
+        assert sorted(found) == ["heard.scores", "heard.short"]
+        assert found["heard.scores"].size == MAX_INLINE_VALUES + 1
+        assert found["heard.short"][0] == 0.5
+        assert np.isnan(found["heard.short"][1])
+
+    def test_what_is_outside_and_gone_is_left_out(self, tmp_path: Path) -> None:
+        self.written(tmp_path)
+        (tmp_path / ARRAYS_NAME).unlink()
+        assert sorted(record.read_curves(tmp_path, ["heard.scores", "heard.short"])) == ["heard.short"]
+
+    @pytest.mark.parametrize("content", [b"", b"[]", b'{"results": 3}', b'{"results": {"heard": 3}}', b"\xff"])
+    def test_what_is_no_record_is_told(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / RECORD_NAME).write_bytes(content)
+        with pytest.raises(RecordError, match="not a record"):
+            record.read_curves(tmp_path, ["heard.short"])
+
+    def test_broken_arrays_are_told(self, tmp_path: Path) -> None:
+        self.written(tmp_path)
+        (tmp_path / ARRAYS_NAME).write_bytes(b"PK\x03\x04 torn")
+        with pytest.raises(RecordError, match="not a record"):
+            record.read_curves(tmp_path, ["heard.scores"])
+
+
 class TestWhatNoLongerFits:
     def test_an_analyser_that_is_gone_takes_its_key_along(self, tmp_path: Path) -> None:
         one = replace(recorded(small=Small(1.0), thing=THING), failures={"gone": Failure("failed", "x")})
