@@ -5,8 +5,9 @@ snapshot, `library/catalogue.duckdb`, which is replaced whole: an open session g
 new one sees the new rows. Neither ever waits for the other.
 
 Tables: `library` (what and where), one for each analyser with a column for each number, `failures`, `drops`,
-`person` and `runs`; `advice`, `checks` and `revisions`, which others derive from these and write here by
-`replace_derived`; the view `tracks` joins them all, one row a track.
+`person` and `runs`; `vectors`, of which the macro `sounds_like` makes neighbours; `frames`, a row a second; `advice`,
+`checks` and `revisions`, which others derive from these and write here by `replace_derived`; the view `tracks` joins
+them all, one row a track.
 """
 
 from __future__ import annotations
@@ -17,19 +18,23 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 
 from processor import library, record
 from processor.analysis import result_types
+from processor.analysis.frames import Frames
+from processor.analysis.frames import rows as frame_rows
 from processor.errors import RecordError, WorkspaceError
 from processor.files import fsync_folder, printable
 from processor.library import Track
-from processor.tables import create_tables, kinds, layout_hash, quoted, tables
+from processor.quantities import columns
+from processor.tables import FRAMES, create_tables, frame_columns, kinds, layout_hash, quoted, tables
 from processor.workspace import Workspace
 
 PRIVATE_NAME = "private.duckdb"
@@ -136,7 +141,8 @@ def _add_rows(rows: dict[str, list[Row]], workspace: Workspace, track: Track) ->
     arrived = library.arrivals(track)
     collection = said.get("collection") or (library.collection(arrived[0]) if arrived else None)
     for name, result in found.results.items():
-        rows[name].append({"track": track.id} | record.plain(result, curves=False))
+        if name != FRAMES:
+            rows[name].append({"track": track.id} | record.plain(result, curves=False))
     rows["library"].append(
         {
             "track": track.id,
@@ -150,6 +156,8 @@ def _add_rows(rows: dict[str, list[Row]], workspace: Workspace, track: Track) ->
             "collection": printable(str(collection)) if collection else None,
         }
     )
+    rows["vectors"] += _vector_rows(track, found)
+    rows["_frames"] += _frame_rows(track, found)
     rows["failures"] += [
         {"track": track.id, "analyser": name, "kind": f.kind, "reason": f.reason} for name, f in found.failures.items()
     ]
@@ -164,6 +172,40 @@ def _add_rows(rows: dict[str, list[Row]], workspace: Workspace, track: Track) ->
         }
         for number, a in enumerate(arrived)
     ]
+
+
+def _vector_rows(track: Track, found: record.Record) -> list[Row]:
+    """How a track sounds, in each space that it was measured in."""
+    spaces = {"character.features": "character"}
+    tagged = found.results.get("tags_clap")
+    if tagged is not None:
+        spaces["tags_clap.embedding"] = f"clap {tagged.model}"
+    curves = record.read_curves(track.folder, spaces)
+    return [
+        {"track": track.id, "space": spaces[label], "vector": [round(float(value), 4) for value in curve]}
+        for label, curve in curves.items()
+        if curve.ndim == 1 and curve.size and np.isfinite(curve).all()
+    ]
+
+
+def _frame_rows(track: Track, found: record.Record) -> list[Row]:
+    """What stands in a track's frames, each quantity as a list of its values by second."""
+    short = found.results.get(FRAMES)
+    if short is None:
+        return []
+    curves = record.read_curves(track.folder, [f"{FRAMES}.{c.name}" for c in columns(Frames) if c.is_curve])
+    whole = replace(short, **{label.partition(".")[2]: curve for label, curve in curves.items()})
+    try:
+        listed = list(frame_rows(whole))
+    except (ValueError, TypeError, IndexError, AttributeError):  # edited by hand into what no analyser gives
+        return []
+    values = {name: [_short(row[name]) for row in listed] for name in frame_columns()}
+    return [{"track": track.id, **values}]
+
+
+def _short(value: object) -> object:
+    """A number with as many digits as anybody asks a second for."""
+    return round(value, 3) if isinstance(value, float) else value
 
 
 def _utc(at: object) -> str | None:
@@ -320,7 +362,8 @@ def of_results(found: Iterable[tuple[str, str, record.Results]]) -> duckdb.DuckD
     rows: dict[str, list[Row]] = {table: [] for table in tables()}
     for track, name, results in found:
         for analyser, result in results.items():
-            rows[analyser].append({"track": track} | record.plain(result, curves=False))
+            if analyser != FRAMES:
+                rows[analyser].append({"track": track} | record.plain(result, curves=False))
         title = library.title_of(name, results.get("metadata"), {})
         rows["library"].append({"track": track, "kind": "track", "name": printable(name), "title": title})
     for table, listed in rows.items():

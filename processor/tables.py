@@ -11,9 +11,10 @@ from typing import Any
 import duckdb
 
 from processor.analysis import result_types
+from processor.analysis.frames import STEMS
 from processor.quantities import Column, columns
 
-LAYOUT = 3  # raised when the tables below change in a way that their columns do not show
+LAYOUT = 4  # raised when the tables below change in a way that their columns do not show
 
 _BASE: dict[str, dict[str, tuple[str, str]]] = {
     "library": {
@@ -45,16 +46,26 @@ _BASE: dict[str, dict[str, tuple[str, str]]] = {
         "field": ("VARCHAR", "What the word is about"),
         "value": ("JSON", "The word"),
     },
+    "vectors": {
+        "track": ("VARCHAR", "Track"),
+        "space": (
+            "VARCHAR",
+            "character (29 measures), or clap and the model's name: only vectors of one space compare",
+        ),
+        "vector": ("FLOAT[]", "How it sounds; what is near sounds alike"),
+    },
     "runs": {
         "run": ("VARCHAR", "File below library/runs/"),
         "time_utc": ("TIMESTAMP", "When"),
-        "event": ("VARCHAR", "started, stored, duplicate, failed, left, ended"),
+        "event": ("VARCHAR", "started, stored, duplicate, refreshed, deepened, failed, left, ended"),
         "name": ("VARCHAR", "File that it is about"),
         "track": ("VARCHAR", "Track that came of it"),
         "reason": ("VARCHAR", "Why it failed or was left"),
         "seconds": ("MAP(VARCHAR, DOUBLE)", "Seconds by stage"),
     },
 }
+# The analyser whose curves have a value a second: its table has a row a second. Kept as lists, for they are many.
+FRAMES = "frames"
 # What is derived from the tables above, by rooms that stand higher.
 _DERIVED: dict[str, dict[str, tuple[str, str]]] = {
     "advice": {
@@ -89,6 +100,20 @@ _DERIVED: dict[str, dict[str, tuple[str, str]]] = {
         "reason": ("VARCHAR", "Why it counts as a bounce of this song"),
     },
 }
+# How many deviations, or parts of a right angle, lie between two tracks; CLAP's space goes first where a track has it.
+_SOUNDS_LIKE = """
+CREATE MACRO sounds_like(name, most) AS TABLE
+WITH own AS (
+    SELECT track, space, vector FROM vectors WHERE starts_with(track, name)
+    ORDER BY track <> name, track, space = 'character' LIMIT 1
+)
+SELECT other.track, library.title, own.space, round(CASE WHEN own.space = 'character'
+    THEN list_distance(own.vector, other.vector)
+    ELSE 1 - list_cosine_similarity(own.vector, other.vector) END, 4) AS distance
+FROM own JOIN vectors AS other ON other.space = own.space AND other.track <> own.track
+JOIN library ON library.track = other.track
+ORDER BY distance, other.track LIMIT most
+"""
 _PERSON_COLUMNS = {
     "artist": ("VARCHAR", "A person's word, else the tag"),
     "genre": ("VARCHAR", "A person's word, else the tag"),
@@ -120,13 +145,29 @@ def layout_hash() -> str:
 def tables() -> dict[str, dict[str, tuple[str, str]]]:
     """Table → column → (type, comment)."""
     found = {name: dict(specification) for name, specification in (_BASE | _DERIVED).items()}
-    for name, result_type in result_types().items():
+    found["_frames"] = {"track": ("VARCHAR PRIMARY KEY", "Track")} | {
+        name: (f"{kind}[]", comment) for name, (kind, comment) in frame_columns().items()
+    }
+    for name, result_type in _numbered().items():
         found[name] = {"track": ("VARCHAR PRIMARY KEY", "Track")} | {
             column.name: (_sql_type(column.base_type), _comment(name, column))
             for column in columns(result_type)
             if not column.is_curve
         }
     return found
+
+
+def _numbered() -> dict[str, type]:
+    """The analysers that have a table of numbers, one row a track."""
+    return {name: kind for name, kind in result_types().items() if name != FRAMES}
+
+
+def frame_columns() -> dict[str, tuple[str, str]]:
+    """Column of `frames` → (type, comment): curves, a level for each stem, and the tags that are heard in a second."""
+    told = {column.name: _comment(FRAMES, column) for column in columns(result_types()[FRAMES])}
+    found = {name: ("DOUBLE", told[name]) for name in ("loudness_lufs", "brightness_hz", "voice")}
+    found |= {f"{stem}_db": ("DOUBLE", f"{stem.capitalize()}: {told['stem_levels_db']}") for stem in STEMS}
+    return found | {"tags": ("VARCHAR[]", told["top_tags"])}
 
 
 def _comment(analyser: str, column: Column) -> str:
@@ -155,19 +196,21 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f'CREATE TABLE "{table}" ({body})')
         for name, (_, comment) in specification.items():
             connection.execute(f'COMMENT ON COLUMN "{table}"."{name}" IS {quoted(comment)}')
+    connection.execute(_SOUNDS_LIKE)
     connection.execute("CREATE TABLE _folders (name VARCHAR PRIMARY KEY, signature VARCHAR)")
     connection.execute("CREATE TABLE _derived (what VARCHAR, track VARCHAR, signature VARCHAR)")
     connection.execute("CREATE TABLE _meta (layout VARCHAR)")
     connection.execute("CREATE TABLE _unpublished (what VARCHAR)")
     connection.execute("INSERT INTO _unpublished VALUES ('everything')")
     _create_view(connection)
+    _create_frames(connection)
     connection.execute("INSERT INTO _meta VALUES (?)", [layout_hash()])
 
 
 def _create_view(connection: duckdb.DuckDBPyConnection) -> None:
     """`tracks`: one row a track, all numbers side by side; a name that two analysers use is prefixed with theirs."""
     known = tables()
-    analysers = list(result_types())
+    analysers = list(_numbered())
     names = [name for analyser in analysers for name in known[analyser] if name != "track"]
     selected = [(f'library."{name}"', name, comment) for name, (_, comment) in known["library"].items()]
     for name, (kind, comment) in _PERSON_COLUMNS.items():
@@ -191,6 +234,19 @@ def _create_view(connection: duckdb.DuckDBPyConnection) -> None:
     )
     for _, alias, comment in selected:
         connection.execute(f'COMMENT ON COLUMN tracks."{alias}" IS {quoted(comment)}')
+
+
+def _create_frames(connection: duckdb.DuckDBPyConnection) -> None:
+    """`frames`: one row a second of each track."""
+    named = frame_columns()
+    lists = "".join(f', unnest("{name}") AS "{name}"' for name in named)
+    longest = ", ".join(f'len("{name}")' for name in named)
+    connection.execute(
+        f"CREATE VIEW {FRAMES} AS SELECT track, unnest(range(greatest({longest}))) AS second{lists} FROM _frames"
+    )
+    told = {"track": "Track", "second": "Second that it begins with, from 0"} | {n: c for n, (_, c) in named.items()}
+    for name, comment in told.items():
+        connection.execute(f'COMMENT ON COLUMN {FRAMES}."{name}" IS {quoted(comment)}')
 
 
 def kinds(table: str) -> dict[str, str]:

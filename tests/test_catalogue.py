@@ -6,11 +6,13 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 
 from processor import catalogue, library
@@ -18,8 +20,12 @@ from processor.analysis import result_types
 from processor.errors import WorkspaceError
 from processor.files import remove_leftovers
 from processor.quantities import columns
+from processor.tables import FRAMES
 from processor.workspace import Workspace
-from tests.libraries import HOSTILE, fail, log_run, make_track, say
+from tests.libraries import HOSTILE, fail, log_run, make_track, say, song_results
+
+# Of frames there is a row a second, which has tests of its own.
+NUMBERED = {name: kind for name, kind in result_types().items() if name != FRAMES}
 
 
 @pytest.fixture
@@ -43,7 +49,7 @@ def ask(workspace: Workspace, sql: str) -> list[tuple[Any, ...]]:
 def test_each_analyser_is_a_table_with_a_comment_on_each_column(workspace: Workspace) -> None:
     make_track(workspace, "One.wav")
     synchronise(workspace)
-    for name, kind in result_types().items():
+    for name, kind in NUMBERED.items():
         found = dict(ask(workspace, f"SELECT column_name, comment FROM duckdb_columns() WHERE table_name = '{name}'"))
         expected = {column.name for column in columns(kind) if not column.is_curve}
         assert set(found) == expected | {"track"}
@@ -69,7 +75,7 @@ def test_tracks_has_one_row_a_track_with_all_numbers(workspace: Workspace) -> No
     assert rows[1][2] is None
     assert rows[1][4] is None
     assert ask(workspace, "FROM failures") == [(second.id, "levels", "failed", "it broke")]
-    scalars = {c.name for kind in result_types().values() for c in columns(kind) if not c.is_curve}
+    scalars = {c.name for kind in NUMBERED.values() for c in columns(kind) if not c.is_curve}
     names, _ = catalogue.query(workspace, "FROM tracks LIMIT 0")
     assert {name for name in scalars if not any(n == name or n.endswith(f"_{name}") for n in names)} == set()
     assert len(names) == len(set(names))
@@ -111,7 +117,7 @@ def test_only_what_changed_is_read_again(workspace: Workspace) -> None:
     shutil.rmtree(one.folder)
     changes = synchronise(workspace)
     assert (changes.changed, changes.removed) == ([], [one.id])
-    for table in ("library", "drops", *result_types()):
+    for table in ("library", "drops", *NUMBERED):
         assert ask(workspace, f"SELECT DISTINCT track FROM {table}") == [(two.id,)]
 
 
@@ -282,3 +288,43 @@ def test_a_query_cannot_write(workspace: Workspace) -> None:
 def test_without_a_catalogue_the_way_out_is_named(workspace: Workspace) -> None:
     with pytest.raises(WorkspaceError, match="linernotes rebuild"):
         catalogue.query(workspace, "SELECT 1")
+
+
+def test_frames_that_were_edited_into_nonsense_are_left_out(workspace: Workspace) -> None:
+    make_track(workspace, "song.wav")  # whose invented curves have no common length
+    synchronise(workspace)
+    assert ask(workspace, "SELECT * FROM frames") == []
+
+
+def test_frames_have_a_row_a_second(workspace: Workspace) -> None:
+    found = song_results()["frames"]
+    seconds = found.loudness_lufs.size
+    heard = replace(
+        found,
+        tag_names=("drums", "bass"),
+        top_tags=np.array([[1.0, 0.0, np.nan]] + [[np.nan] * 3] * (seconds - 1)),
+        stem_names=("vocals",),
+        stem_levels_db=np.linspace(-40.0, -20.0, seconds)[None],
+    )
+    track = make_track(workspace, "song.wav", results={"frames": heard})
+    make_track(workspace, "other.wav")
+    with workspace.write_lock(), catalogue.opened(workspace) as connection:
+        catalogue.synchronise(workspace, connection)
+        catalogue.publish_snapshot(workspace, connection)
+    names, rows = catalogue.query(workspace, f"SELECT * FROM frames WHERE track = '{track.id}' ORDER BY second")
+    assert [row[names.index("second")] for row in rows] == list(range(seconds))
+    assert rows[0][names.index("tags")] == ["bass", "drums"]
+    assert rows[1][names.index("tags")] == []
+    assert rows[-1][names.index("vocals_db")] == -20.0
+    loud = [row[names.index("loudness_lufs")] for row in rows]
+    assert loud == [None if np.isnan(value) else pytest.approx(value, abs=1e-3) for value in found.loudness_lufs]
+    assert {row[names.index("piano_db")] for row in rows} == {None}
+
+
+def test_every_column_of_frames_says_what_it_is(workspace: Workspace) -> None:
+    make_track(workspace, "song.wav")
+    with workspace.write_lock(), catalogue.opened(workspace) as connection:
+        catalogue.synchronise(workspace, connection)
+        told = connection.execute("SELECT comment FROM duckdb_columns() WHERE table_name = 'frames'").fetchall()
+    assert len(told) > 8
+    assert all(comment for (comment,) in told)

@@ -1,7 +1,8 @@
 """One contract for all analysers, present and future: each is tried on every kind of sound there is.
 
 A new analyser is covered by being there. An analyser's own test says that its numbers are right; this one says
-that it never fails, keeps to what it declares, and can be recorded.
+that it never fails, keeps to what it declares, and can be recorded. What needs a model is tried with models in its
+own test; here it has none, and is not there.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import pytest
 from processor import record
 from processor.analysis import all_analysers, result_types
 from processor.audio import Audio, decode
-from processor.graph import Analyser, Outcome, run
+from processor.graph import Analyser, Outcome, deep, run, upstream
+from processor.models.table import JOBS
 from processor.quantities import Column, columns
 from processor.record import Record
 from tests import signals
@@ -61,6 +63,7 @@ SIGNALS: dict[str, Callable[[], Audio]] = {
 
 NAMES = sorted(all_analysers())
 RECORDED = sorted(result_types())
+FAST = sorted(set(RECORDED) - deep(all_analysers()))
 
 
 @functools.cache
@@ -76,6 +79,7 @@ def outcome(signal: str) -> Outcome:
 every_signal = pytest.mark.parametrize("signal", SIGNALS)
 every_analyser = pytest.mark.parametrize("analyser", NAMES)
 every_recorded = pytest.mark.parametrize("analyser", RECORDED)
+every_fast = pytest.mark.parametrize("analyser", FAST)
 
 
 # What is declared
@@ -128,13 +132,37 @@ def test_a_unit_is_the_same_in_name_and_declaration(analyser: str) -> None:
                 assert column.quantity.unit == unit, column.name
 
 
+# Models
+
+
+@every_analyser
+def test_a_model_never_runs_again_for_a_persons_word(analyser: str) -> None:
+    """A model takes minutes. Where a person's word counts, the model's part and the rest are two analysers."""
+    one = all_analysers()[analyser]
+    if one.model is not None:
+        listening = {name for name in {analyser, *upstream(all_analysers(), {analyser})} if _is_told(name)}
+        assert listening == set()
+
+
+def _is_told(name: str) -> bool:
+    return all_analysers()[name].takes_known
+
+
+@every_analyser
+def test_only_what_is_deep_asks_for_sound_beside_the_record(analyser: str) -> None:
+    one = all_analysers()[analyser]
+    if {"sidecars", "progress"} & one.takes:
+        assert analyser in deep(all_analysers())
+    assert one.model is None or one.model in JOBS
+
+
 # What comes out
 
 
 @every_signal
 def test_nothing_fails(signal: str) -> None:
     assert outcome(signal).failures == {}
-    assert sorted(outcome(signal).results) == RECORDED
+    assert sorted(outcome(signal).results) == FAST
 
 
 def numbers(column: Column, result: object) -> list[float]:
@@ -147,7 +175,7 @@ def numbers(column: Column, result: object) -> list[float]:
 
 
 @every_signal
-@every_recorded
+@every_fast
 def test_numbers_are_finite_and_in_range(analyser: str, signal: str) -> None:
     result = outcome(signal).results[analyser]
     for column in columns(type(result)):
@@ -180,7 +208,7 @@ def test_a_record_reads_back_as_it_was_written(signal: str, tmp_path: Path) -> N
     written = as_record(outcome(signal))
     record.write(written, tmp_path)
     found = record.read(tmp_path, result_types())
-    assert sorted(found.results) == RECORDED
+    assert sorted(found.results) == FAST
     assert (found.keys, found.failures) == (written.keys, written.failures)
     for name, result in written.results.items():
         for column in columns(type(result)):
@@ -207,7 +235,7 @@ def _has_text(value: Any) -> bool:
 def test_a_stream_gives_results_or_says_that_it_cannot(tmp_path: Path) -> None:
     found = run(all_analysers(), signals.streamed(tmp_path / "long.wav", song(12.0, rate=44_100), 44_100))
     assert {failure.kind for failure in found.failures.values()} <= {"skipped"}
-    assert sorted({*found.results, *found.failures}) == RECORDED
+    assert sorted({*found.results, *found.failures}) == FAST
     assert {"levels", "loudness", "metadata", "source"} <= set(found.results)
 
 
@@ -216,5 +244,5 @@ def test_a_file_gives_what_its_samples_give(tmp_path: Path) -> None:
     found = run(all_analysers(), decode(signals.write_wav(tmp_path / "song.wav", samples, 44_100)))
     expected = run(all_analysers(), audio(samples, 44_100))
     assert found.failures == {}
-    for name in set(RECORDED) - {"source", "metadata"}:
+    for name in set(FAST) - {"source", "metadata"}:
         assert record.plain(found.results[name]) == record.plain(expected.results[name]), name

@@ -23,10 +23,12 @@ def result_types() -> dict[str, type]:
 
 
 # What people ask first, and last; the rest stands between, by name.
-_FIRST = ("loudness", "beats", "key", "chords", "sections", "spectrum", "stereo", "transients", "production", "levels")
+_MEASURED = ("spectrum", "stereo", "transients", "production", "levels")
+_HEARD = ("tags", "vocals", "stems", "lyrics", "melody", "frames")
+_FIRST = ("loudness", "beats", "key", "chords", "sections", *_HEARD, *_MEASURED)
 # What programs read, and people hardly.
-ASIDE = ("fingerprint", "waveform", "spectrogram")
-_LAST = ("metadata", "source", *ASIDE)
+ASIDE = ("fingerprint", "waveform", "spectrogram", "character", "tags_vocals")
+_LAST = ("emotion", "metadata", "source", *ASIDE)
 
 
 def reading_order(names: Iterable[str]) -> list[str]:

@@ -14,6 +14,7 @@ from processor.analysis.beats import Beats
 from processor.analysis.chroma import Chroma
 from processor.analysis.mel import Mel
 from processor.analysis.mono import Mono
+from processor.analysis.stems import Stems
 from processor.graph import analyser
 from processor.kernels import kernel
 from processor.quantities import quantity
@@ -25,6 +26,7 @@ Whole = NDArray[np.int64]
 # Silence at an end that is longer than this is a section of its own.
 SILENCE_S = 1.0
 SILENCE = "silence"
+MIX, WITH_VOICE, VOICE = "mix", "mix and voice", "vocals"
 # Two sections share a letter when, laid on one another, they are alike by this share of the way from two bars of the
 # track taken at random to equality. Measured: 0.3 to 0.5 do equally well on pop songs, 0.5 to 0.7 on made ones.
 SAME_SHARE = 0.4
@@ -103,10 +105,19 @@ class Sections:
     novelty_s: Vector = quantity(
         "s", label="Times of the novelty", source="downbeats", help="Where the bars begin.", low=0, digits=2
     )
+    form_from: str | None = quantity(
+        "",
+        label="Form heard in",
+        source="the mix; with the presence of the voice where the voice was separated and is there",
+        help="What the bars were compared by: the mix alone, or also when somebody sings. That needs separated stems.",
+    )
+    form_why: str | None = quantity(
+        "", label="Why the form is heard there", source="the rule that decided", help="Why the voice counted, or not."
+    )
 
 
-@analyser(version=1)
-def sections(mono: Mono, chroma: Chroma, mel: Mel, beats: Beats | None = None) -> Sections:
+@analyser(version=2)
+def sections(mono: Mono, chroma: Chroma, mel: Mel, beats: Beats | None = None, stems: Stems | None = None) -> Sections:
     """Cut a track into sections, name those that come again, and guess their roles.
 
     Source: after Foote (ICME 2000) for novelty; Sargent, Bimbot & Vincent (IEEE/ACM TASLP 2017) and Marmoret, Cohen &
@@ -114,8 +125,9 @@ def sections(mono: Mono, chroma: Chroma, mel: Mel, beats: Beats | None = None) -
     """
     duration = mono.duration_s
     if not mel.levels.any() or duration <= 0:
-        return Sections(np.zeros((0, 2)), (), (), (), None, 0, np.zeros(0), np.zeros(0))
-    bars = _form.bars_of(beats.downbeats_s if beats else np.zeros(0), chroma, mel, duration)
+        return Sections(np.zeros((0, 2)), (), (), (), None, 0, np.zeros(0), np.zeros(0), None, None)
+    voice, why = _voice(stems)
+    bars = _form.bars_of(beats.downbeats_s if beats else np.zeros(0), chroma, mel, duration, voice)
     likeness = bars.likeness
     cuts, gains = _form.cuts(likeness)
     letters = letters_of(likeness, cuts)
@@ -144,7 +156,19 @@ def sections(mono: Mono, chroma: Chroma, mel: Mel, beats: Beats | None = None) -
         section_count=len(labels),
         novelty=_form.novelty(likeness),
         novelty_s=bars.edges_s,
+        form_from=WITH_VOICE if voice else MIX,
+        form_why=why,
     )
+
+
+def _voice(stems: Stems | None) -> tuple[_form.Voice | None, str]:
+    """The voice, if it was separated and is there, and why it counts or not."""
+    if stems is None:
+        return None, "There are no stems."
+    place = stems.names.index(VOICE) if VOICE in stems.names else None
+    if place is None or not stems.present[place]:
+        return None, "The stems have no voice."
+    return _form.Voice(stems.levels_db[place], stems.hop_s), "A voice that comes or goes is a change."
 
 
 def _confidence(likeness: Matrix, gains: Vector) -> float | None:

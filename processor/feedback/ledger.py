@@ -16,6 +16,7 @@ from processor.analysis import result_types
 from processor.config import Settings
 from processor.errors import RecordError
 from processor.feedback import comparisons
+from processor.feedback.alike import Neighbour, neighbours
 from processor.feedback.checks import Check, sql_checks
 from processor.feedback.desk import Desk, Verdict, judge, open_desk
 from processor.feedback.llm import kept_wording
@@ -40,12 +41,14 @@ class Beside:
         standing: where its measures stand in the library.
         revisions: all bounces of its song, oldest first; empty if there is but this.
         comparisons: comparisons that it takes part in, as (id, name).
+        alike: tracks that sound like it, the nearest first.
     """
 
     own: tuple[Check, ...] = ()
     standing: tuple[Standing, ...] = ()
     revisions: tuple[Revision, ...] = ()
     comparisons: tuple[tuple[str, str], ...] = ()
+    alike: tuple[Neighbour, ...] = ()
 
 
 NOTHING_BESIDE = Beside()
@@ -61,6 +64,7 @@ class Ledger:
         songs: track → all bounces of its song.
         library: the measures of all tracks.
         compared: track → comparisons that it takes part in, as (id, name).
+        alike: track → tracks that sound like it.
     """
 
     desk: Desk
@@ -68,16 +72,18 @@ class Ledger:
     songs: Mapping[str, tuple[Revision, ...]]
     library: Library
     compared: Mapping[str, tuple[tuple[str, str], ...]]
+    alike: Mapping[str, tuple[Neighbour, ...]]
 
     def signature(self, track: str) -> str:
         """Changes whenever something changes that a track's page says of it, apart from the track itself."""
-        around = (self.own.get(track), self.songs.get(track), self.compared.get(track), self.library.size(track))
-        return repr((self.desk.signature, around))
+        around = (self.own.get(track), self.songs.get(track), self.compared.get(track), self.alike.get(track))
+        return repr((self.desk.signature, around, self.library.size(track)))
 
     def beside(self, track: str) -> Beside:
         """What is said of a track because of the others."""
         standing, song = self.library.standing(track), self.songs.get(track, ())
-        return Beside(self.own.get(track, ()), standing, song, self.compared.get(track, ()))
+        alike = self.alike.get(track, ())
+        return Beside(self.own.get(track, ()), standing, song, self.compared.get(track, ()), alike)
 
 
 def derive(
@@ -112,7 +118,8 @@ def derive(
         catalogue.replace_derived(connection, "verdict", rows, changed, {"checks": "NOT is_own"})
     own = sql_checks(connection, workspace.library / OWN_CHECKS)
     _note_own(connection, tracks, own)
-    return Ledger(desk, own, songs(connection), Library(connection), _compared(workspace))
+    alike = neighbours(connection)
+    return Ledger(desk, own, songs(connection), Library(connection), _compared(workspace), alike)
 
 
 def _compared(workspace: Workspace) -> dict[str, tuple[tuple[str, str], ...]]:

@@ -156,7 +156,7 @@ def _ask(asked: str, settings: Llm, environment: Mapping[str, str]) -> tuple[str
     key = api_key(settings, environment)
     if key is None:
         raise NoWords(f"There is no key: set {GROQ_KEY}, or {OWN_KEY} for another endpoint.")
-    client = _client(key, settings)
+    client = connected(key, settings)
     body = {
         "model": settings.model,
         "messages": [{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": asked}],
@@ -167,10 +167,15 @@ def _ask(asked: str, settings: Llm, environment: Mapping[str, str]) -> tuple[str
         "temperature": 0.2,
         "max_completion_tokens": settings.max_tokens,
     }
-    return _sent(client, body)
+    return posted(client, body)
 
 
-def _client(key: str, settings: Llm) -> groq.Groq:
+def connected(key: str, settings: Llm) -> groq.Groq:
+    """A client of the endpoint that the settings name.
+
+    Raises:
+        NoWords: the package is not installed.
+    """
     try:
         import groq
     except ImportError as error:
@@ -180,7 +185,7 @@ def _client(key: str, settings: Llm) -> groq.Groq:
     )
 
 
-def _sent(client: groq.Groq, body: Mapping[str, Any]) -> tuple[str, Any]:
+def posted(client: groq.Groq, body: Mapping[str, Any]) -> tuple[str, Any]:
     """Send a request; the library waits and tries again after 408, 409, 429 and 5xx."""
     import groq
     import httpx

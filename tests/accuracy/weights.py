@@ -1,6 +1,6 @@
 """Fit the few weights of tempo and metre to real music: `python -m tests.accuracy.weights MANIFEST`.
 
-Each weight says how much one piece of evidence counts for a candidate (`processor.analysis.beats.WEIGHTS`,
+Each weight says how much one piece of evidence counts for a candidate (`processor.analysis._tempo.WEIGHTS`,
 `processor.analysis._metre.WEIGHTS`). They are fitted by penalised conditional likelihood, once on everything, which
 gives the numbers to write into the code, and once for each source (the part of a file's name before the first
 underscore) on all *other* sources, which says how well they do on music that they were not fitted on.
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from processor.analysis import _metre
-from processor.analysis.beats import Candidate, candidates
+from processor.analysis._tempo import Candidate, candidates
 from processor.analysis.chroma import Chroma, chroma
 from processor.analysis.mel import mel
 from processor.analysis.mono import mono

@@ -10,20 +10,13 @@ import pytest
 from numpy.typing import NDArray
 
 from processor.analysis import _metre, _pulse
-from processor.analysis.beats import (
-    PUBLISHED,
-    WEIGHTS,
-    Beats,
-    Candidate,
-    beats,
-    candidates,
-    local_tempo,
-    probabilities,
-)
+from processor.analysis._tempo import PUBLISHED, WEIGHTS, Candidate, candidates, local_tempo, probabilities
+from processor.analysis.beats import DRUMS, MIX, Beats, beats
 from processor.analysis.chroma import Chroma, chroma
 from processor.analysis.mel import mel
 from processor.analysis.mono import SAMPLE_RATE_HZ, Mono
 from processor.analysis.onsets import KICK, SNARE, Onsets, onsets
+from processor.analysis.stem_rhythm import StemRhythm
 from processor.graph import Known
 from tests import signals
 from tests.signals import Samples
@@ -77,8 +70,18 @@ def heard(samples: Samples) -> Onsets:
     return onsets(mel(Mono(samples, RATE, samples.size / RATE)))
 
 
-def of(samples: Samples, known: Known | None = None) -> Beats:
-    return beats(heard(samples), chroma(Mono(samples, RATE, samples.size / RATE)), known or {})
+def of(samples: Samples, known: Known | None = None, drums: StemRhythm | None = None) -> Beats:
+    return beats(heard(samples), chroma(Mono(samples, RATE, samples.size / RATE)), known or {}, drums)
+
+
+def drumming(
+    tempo_bpm: float, others: dict[float, float] | None = None, *, first_s: float = 0.0, share: float = 0.3
+) -> StemRhythm:
+    """Drums that are heard at a tempo, and which others are possible."""
+    others = others or {}
+    sure = 1 - sum(others.values())
+    beats_s = np.arange(first_s, 24, 60 / tempo_bpm)
+    return StemRhythm(tempo_bpm, sure, (tempo_bpm, *others), (sure, *others.values()), beats_s, share)
 
 
 def worst_miss_s(found: np.ndarray, truth: np.ndarray) -> float:
@@ -483,3 +486,72 @@ def test_probabilities_add_up_and_keep_order() -> None:
 
 def test_no_candidates_without_onsets() -> None:
     assert candidates(Onsets(np.zeros(0, np.float32), np.zeros((5, 0), np.float32), 100.0)) == []
+
+
+class TestStems:
+    """The drums alone are a second opinion."""
+
+    def test_without_stems_the_mix_is_heard(self) -> None:
+        found = of(pattern(ROCK, 100))
+        assert (found.tempo_from, found.tempo_why) == (MIX, "There are no stems.")
+
+    def test_where_both_agree_the_mix_s_beats_stay(self) -> None:
+        alone, both = of(pattern(ROCK, 100)), of(pattern(ROCK, 100), drums=drumming(100.4, first_s=0.1))
+        assert (both.tempo_from, both.tempo_why) == (MIX, "Mix and drums agree on the tempo.")
+        assert (both.tempo_bpm, both.candidate_weights) == (alone.tempo_bpm, alone.candidate_weights)
+        np.testing.assert_array_equal(both.beats_s, alone.beats_s)
+
+    def test_drums_that_are_sure_of_another_tempo_win(self) -> None:
+        drums = drumming(200, {100.0: 0.05})
+        found = of(pattern(ROCK, 100), drums=drums)
+        assert found.tempo_from == DRUMS
+        assert found.tempo_why is not None
+        assert "200 BPM" in found.tempo_why
+        assert "in the mix 100 BPM" in found.tempo_why
+        assert found.tempo_bpm == 200.0
+        np.testing.assert_array_equal(found.beats_s, drums.drums_beats_s)
+        assert found.tempo_curve_bpm.shape == found.beats_s.shape
+        assert found.candidates[:2] == (200.0, pytest.approx(100, rel=0.01))
+        assert found.confidence == found.candidate_weights[0]
+
+    def test_drums_that_are_unsure_do_not(self) -> None:
+        alone, both = of(pattern(ROCK, 100)), of(pattern(ROCK, 100), drums=drumming(200, {100.0: 0.49}))
+        assert both.tempo_from == MIX
+        assert both.tempo_why is not None
+        assert "the drums alone suggest 200 BPM" in both.tempo_why
+        assert both.tempo_bpm == alone.tempo_bpm
+        assert both.candidates[0] == both.tempo_bpm
+
+    def test_drums_that_are_hardly_there_do_not(self) -> None:
+        alone, both = of(pattern(ROCK, 100)), of(pattern(ROCK, 100), drums=drumming(200, share=0.04))
+        assert (both.tempo_from, both.tempo_bpm, both.confidence) == (MIX, alone.tempo_bpm, alone.confidence)
+        assert both.tempo_why == "The drums, at 200 BPM, are too quiet to overrule the mix."
+
+    def test_probabilities_stay_probabilities(self) -> None:
+        for drums in (drumming(100), drumming(200, {100.0: 0.3, 50.0: 0.2}), drumming(131, {87.0: 0.4})):
+            found = of(pattern(ROCK, 100), drums=drums)
+            assert len(found.candidates) == len(found.candidate_weights) <= PUBLISHED
+            assert 0 < sum(found.candidate_weights) <= 1 + 1e-9
+            assert list(found.candidate_weights[1:]) == sorted(found.candidate_weights[1:], reverse=True)
+
+    def test_stems_without_a_pulse_change_nothing(self) -> None:
+        none = StemRhythm(None, None, (), (), np.empty(0), 0.0)
+        alone, both = of(pattern(ROCK, 100)), of(pattern(ROCK, 100), drums=none)
+        assert both.tempo_why == "The stems have no drums with a pulse."
+        assert (both.tempo_bpm, both.candidate_weights) == (alone.tempo_bpm, alone.candidate_weights)
+        np.testing.assert_array_equal(both.beats_s, alone.beats_s)
+
+    def test_drums_are_enough_where_the_mix_has_no_pulse(self) -> None:
+        found = of(signals.noise(20.0, rate=RATE)[0], drums=drumming(100))
+        assert (found.tempo_bpm, found.tempo_from) == (100.0, DRUMS)
+        assert found.tempo_why == "Only the drums have a pulse."
+
+    @pytest.mark.parametrize(("said", "source"), [(100.0, MIX), (200.0, DRUMS), (50.0, MIX)])
+    def test_a_person_s_word_wins(self, said: float, source: str) -> None:
+        drums = drumming(199.0, {100.0: 0.05})
+        found = of(pattern(ROCK, 100), {"tempo_bpm": said}, drums)
+        assert (found.tempo_bpm, found.confidence, found.candidates[0]) == (said, 1.0, said)
+        assert found.tempo_from == source
+        assert found.tempo_why is not None
+        assert found.tempo_why.startswith("A person said it")
+        assert np.diff(found.beats_s).mean() == pytest.approx(60 / said, rel=0.02)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from processor.analysis.chroma import chroma
-from processor.analysis.key import KEYS, Key, camelot, compatible, key, parse_key
+from processor.analysis.key import HARMONY, KEYS, MIX, Key, camelot, compatible, key, parse_key
 from processor.analysis.mono import SAMPLE_RATE_HZ, Mono
+from processor.analysis.stem_harmony import StemHarmony
 from processor.errors import WrongUsage
 from processor.person import merge
 from tests import signals
@@ -278,3 +279,59 @@ def test_a_word_is_kept_by_its_usual_name_or_refused() -> None:
 def test_a_word_that_is_no_key_leaves_the_estimate() -> None:
     row = cadence("A minor")
     assert repr(heard(row, name="loud")) == repr(heard(row))
+
+
+# Stems
+
+
+def harmony(share: float | None = 1.0, **chances: float) -> StemHarmony:
+    """Bass and harmony in keys that are so probable; "Cs_minor" is C# minor."""
+    given = np.zeros(len(KEYS))
+    for name, chance in chances.items():
+        given[KEYS.index(name.replace("s_", "#_").replace("_", " "))] = chance
+    best = int(given.argmax()) if given.any() else None
+    name, sure = (None, None) if best is None else (KEYS[best], float(given[best]))
+    return StemHarmony(("bass", "other"), share, name, sure, given)
+
+
+def both(row: Row, stems: StemHarmony, **known: object) -> Key:
+    row = np.ascontiguousarray(row, np.float32)
+    return key(chroma(Mono(row, RATE, row.size / RATE)), known, stems)
+
+
+def test_without_stems_the_mix_is_heard() -> None:
+    found = heard(cadence("C major"))
+    assert (found.key_from, found.key_why) == (MIX, "There are no stems.")
+
+
+@pytest.mark.parametrize(
+    ("stems", "why"),
+    [
+        (harmony(C_major=1.0), "Mix and stems agree on the key."),
+        (harmony(A_minor=1.0), "The mix is right more often; bass and harmony alone suggest A minor."),
+        (harmony(None), "Bass and harmony alone have no key."),
+    ],
+)
+def test_the_mix_s_key_stays(stems: StemHarmony, why: str) -> None:
+    alone, found = heard(cadence("C major")), both(cadence("C major"), stems)
+    assert (found.key_from, found.key_why) == (MIX, why)
+    assert (found.name, found.confidence, found.runner_up) == (alone.name, alone.confidence, alone.runner_up)
+
+
+def test_stems_have_the_key_where_drums_drown_it() -> None:
+    found = both(drums(20 * RATE), harmony(A_minor=0.9, C_major=0.1))
+    assert (found.name, found.camelot, found.confidence) == ("A minor", "8A", 0.9)
+    assert (found.runner_up, found.runner_up_confidence) == ("C major", pytest.approx(0.1))
+    assert (found.key_from, found.key_why) == (HARMONY, "Only bass and harmony alone have a key.")
+    assert found.names == ("A minor",)
+
+
+def test_no_key_is_heard_nowhere() -> None:
+    found = both(drums(20 * RATE), harmony(None))
+    assert (found.name, found.key_from, found.key_why) == (None, None, None)
+
+
+@pytest.mark.parametrize("row", [cadence("C major"), drums(20 * RATE)], ids=["with a key", "without"])
+def test_a_person_s_key_wins_over_stems(row: Row) -> None:
+    found = both(row, harmony(A_minor=1.0), name="E minor")
+    assert (found.name, found.confidence, found.key_why) == ("E minor", 1.0, "A person said it.")

@@ -197,6 +197,8 @@ def in_sections(*intervals_s: tuple[float, float]) -> Sections:
         section_count=len(names),
         novelty=nothing,
         novelty_s=nothing,
+        form_from=None,
+        form_why=None,
     )
 
 

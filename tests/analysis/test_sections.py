@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -14,7 +14,8 @@ from processor.analysis.beats import Beats
 from processor.analysis.chroma import chroma
 from processor.analysis.mel import mel
 from processor.analysis.mono import SAMPLE_RATE_HZ, Mono
-from processor.analysis.sections import SILENCE, Sections, letter_name, letters_of, sections
+from processor.analysis.sections import MIX, SILENCE, WITH_VOICE, Sections, letter_name, letters_of, sections
+from processor.analysis.stems import Stems
 from tests import signals
 
 RATE = SAMPLE_RATE_HZ
@@ -65,10 +66,24 @@ def grid(seconds: float, start: float = 0.0) -> Beats:
     return Beats(**values)  # type: ignore[arg-type]
 
 
-def heard(wave: Wave, beats: Beats | None = None) -> Sections:
+def heard(wave: Wave, beats: Beats | None = None, stems: Stems | None = None) -> Sections:
     samples = wave.astype(np.float32)
     folded = Mono(samples, RATE, samples.size / RATE)
-    return sections(folded, chroma(folded), mel(folded), beats)
+    return sections(folded, chroma(folded), mel(folded), beats, stems)
+
+
+def sung(*spans_s: tuple[float, float], seconds: float, present: bool = True) -> Stems:
+    """Stems in which somebody sings from time to time; elsewhere the voice's stem has what is left of the others."""
+    time = np.arange(0, seconds, 0.1)
+    sings = np.any([(time >= start) & (time < end) for start, end in spans_s], axis=0)
+    levels = np.where(sings, -20 - 4 * np.sin(7 * time), -60.0)
+    values = {field.name: None for field in fields(Stems)} | {
+        "names": ("drums", "vocals"),
+        "present": (True, present),
+        "hop_s": 0.1,
+        "levels_db": np.stack([np.full(time.size, -20.0), levels]),
+    }
+    return Stems(**values)  # type: ignore[arg-type]
 
 
 def starts(found: Sections) -> list[float]:
@@ -296,3 +311,38 @@ def test_a_stereo_file_goes_all_the_way() -> None:
     wave = np.concatenate([played(part, 8, drums=True) for part in "AB"])
     found = run(all_analysers(), signals.audio(signals.spread(wave), RATE)).results["sections"]
     assert [start for start, _ in merged(found)] == pytest.approx([0, 16], abs=BAR_S)
+
+
+# The voice
+
+
+def test_without_stems_the_mix_is_heard() -> None:
+    found = heard(played("A", 8))
+    assert (found.form_from, found.form_why) == (MIX, "There are no stems.")
+
+
+def test_a_voice_that_comes_and_goes_is_a_change() -> None:
+    """The band plays the same all the while, so that only the phrase's length says where to cut."""
+    wave = np.tile(played("A", 4), 6)
+    seconds = wave.size / RATE
+    alone, both = (heard(wave, grid(seconds), stems) for stems in (None, sung((8.0, 24.0), seconds=seconds)))
+    assert starts(alone) == [near(0), near(16), near(32)]
+    assert starts(both) == [near(0), near(8), near(24)]
+    assert both.form_from == WITH_VOICE
+    assert both.form_why == "A voice that comes or goes is a change."
+
+
+@pytest.mark.parametrize("names", [("drums", "vocals"), ("drums", "other")])
+def test_a_stem_without_a_voice_changes_nothing(names: tuple[str, str]) -> None:
+    wave = np.concatenate([played("A", 8), played("B", 8, drums=True), played("A", 8)])
+    stems = replace(sung((5.0, 9.0), seconds=48.0, present=False), names=names)
+    alone, both = heard(wave, grid(48.0)), heard(wave, grid(48.0), stems)
+    assert (both.form_from, both.form_why) == (MIX, "The stems have no voice.")
+    assert both.labels == alone.labels
+    np.testing.assert_array_equal(both.intervals_s, alone.intervals_s)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 100, 10_000])
+def test_levels_may_be_shorter_or_longer_than_the_sound(steps: int) -> None:
+    stems = replace(sung((0.0, 1.0), seconds=1.0), levels_db=np.full((2, steps), -20.0))
+    assert heard(played("A", 8), grid(16.0), stems).section_count > 0

@@ -200,7 +200,8 @@ def form(*parts: tuple[float, float, str], sure: float = 0.5) -> Sections:
     count = len(parts)
     edges = np.array([part[:2] for part in parts])
     names = tuple(part[2] for part in parts)
-    return Sections(edges, names, ("section",) * count, (0.0,) * count, sure, count, np.zeros(0), np.zeros(0))
+    nothing = np.zeros(0)
+    return Sections(edges, names, ("section",) * count, (0.0,) * count, sure, count, nothing, nothing, None, None)
 
 
 @pytest.mark.parametrize(("step", "sure", "fires"), [(3.1, 0.5, True), (2.9, 0.5, False), (8.0, 0.39, False)])
