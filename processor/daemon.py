@@ -2,6 +2,9 @@
 
 Watch events only wake it up; a rescan is the truth. (A burst of files loses events, a rename-in has no "closed",
 and a folder that was deleted and made again is never heard of.)
+
+Models hear in a worker of their own, while the inbox is watched as ever: always when there is nothing else to do, or
+from a time of day on. What they are at is given up when the daemon stops, and begun again the next time.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import signal
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, time
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -30,6 +33,7 @@ from processor.engine import Engine
 from processor.errors import WorkspaceError
 from processor.inbox import Drop, Settling
 from processor.later import add_media, add_words
+from processor.overnight import Ears
 from processor.pipeline import PUBLISH_EVERY_S, Event, RunLog, left_alone, process, publish
 from processor.workspace import Workspace
 
@@ -77,6 +81,11 @@ class _Bell(FileSystemEventHandler):
         """Wake the daemon for the last time."""
         self.is_stopping = True
         self._rings.put(None)
+
+    @property
+    def is_ringing(self) -> bool:
+        """Whether the daemon should look up from what it is doing."""
+        return self.is_stopping or not self._rings.empty()
 
     def wait(self, seconds: float) -> None:
         """Sleep until it rings or is to stop, or for so long."""
@@ -196,9 +205,17 @@ class _Patience:
 
 
 class Daemon:
-    """The loop and what it has to say for itself."""
+    """The loop and what it has to say for itself.
 
-    def __init__(self, workspace: Workspace, settings: Settings, tell: Tell) -> None:
+    Args:
+        workspace: where.
+        settings: its settings.
+        tell: told what to show, now and then.
+        deep_at: the time of day from which on models hear; None: always, if the settings say so.
+    """
+
+    def __init__(self, workspace: Workspace, settings: Settings, tell: Tell, deep_at: time | None = None) -> None:
+        self._ears = Ears(workspace, settings, deep_at)
         self._workspace, self._settings, self._tell = workspace, settings, tell
         self._settling = Settling(settings.inbox)
         self._patience = _Patience(settings.inbox.patience_s)
@@ -236,9 +253,11 @@ class Daemon:
         self._notices = None  # so that what could not be published is published now
         try:
             inbox.sweep(self._workspace)
-            with Engine(self._settings) as engine:
+            with Engine(self._settings) as engine, closing(self._ears):
                 while not self._bell.is_stopping:
                     self._bell.wait(self._look(ear, engine))
+            if self._ears.is_publishing_due:
+                publish(self._workspace)
             return
         except _Stopped:
             raise
@@ -267,7 +286,24 @@ class Daemon:
         if add_media(self._workspace, self._settings, most=PREVIEWS_AT_ONCE):
             return 0.1
         self._status(0, len(waiting))
-        return max(0.1, self._settings.inbox.settle_s / 2) if waiting else self._settings.inbox.rescan_s
+        pause_s = max(0.1, self._settings.inbox.settle_s / 2) if waiting else self._settings.inbox.rescan_s
+        return 0.0 if self._hear(engine, pause_s, len(waiting)) else pause_s
+
+    def _hear(self, engine: Engine, seconds: float, waiting: int) -> bool:
+        """Let models hear for so long, or until something rings, and publish what they find; whether they are at it."""
+        end = monotonic() + seconds
+        while not self._bell.is_ringing:
+            events = self._ears.listen(engine)
+            for event in events or ():
+                self._note(event, [])
+            if self._ears.is_publishing_due:
+                publish(self._workspace)
+            if events is None:
+                return False
+            self._status(0, waiting)
+            if monotonic() >= end:
+                break
+        return True
 
     def _process(self, todo: list[Drop], waiting: int, engine: Engine) -> None:
         run_log = RunLog(self._workspace, "watch")
@@ -289,6 +325,7 @@ class Daemon:
                             publish(self._workspace)
                         published = monotonic()
         finally:
+            self._ears.news()
             run_log.close()
             publish(self._workspace)
 
@@ -317,7 +354,8 @@ class Daemon:
 
     def _status(self, busy: int, waiting: int) -> None:
         done = ", ".join(f"{number} {kind}" for kind, number in self._done.items() if number) or "nothing yet"
-        doing = f"{busy} to do" if busy else f"{waiting} still arriving" if waiting else "idle"
+        idle = self._ears.text or "idle"
+        doing = f"{busy} to do" if busy else f"{waiting} still arriving" if waiting else idle
         self._say(f"watching {self._workspace.inbox} · {doing} · {done}")
 
     def _say(self, text: str) -> None:

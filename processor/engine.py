@@ -11,20 +11,26 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from multiprocessing import resource_tracker
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import pebble
 
 from processor.analysis import all_analysers
 from processor.audio import decode
-from processor.config import Limits, Settings, Workers
+from processor.config import Limits, Models, Settings, Workers
 from processor.errors import DeadlinePassed, LinerNotesError, OutOfMemory, WorkerDied, WorkspaceError
-from processor.graph import Known, Outcome, run
+from processor.files import write_atomically
+from processor.graph import Equipment, Known, Outcome, run
+from processor.sidecars import Sidecars
+
+if TYPE_CHECKING:
+    from processor.models.loading import Bench
 
 TRIES = 2
 # So many workers in a row that end before they have begun: none is going to work.
@@ -32,8 +38,28 @@ MAX_STILLBORN = 3
 STOP_PATIENCE_S = 10.0
 MAX_ERROR_CHARACTERS = 500
 DEBUG_VARIABLE = "LINERNOTES_DEBUG"
+REPORT_EVERY_S = 0.5
 
 Answer = Outcome | LinerNotesError
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """What a job needs to let models hear.
+
+    Attributes:
+        settings: section `[models]`.
+        models: job of a model → name of the model that does it.
+        identities: the same jobs → what tells these models from others.
+        only: analysers that may run; None for all.
+        report: file in which the worker says what share is done; None: nobody asks.
+    """
+
+    settings: Models
+    models: Mapping[str, str]
+    identities: Mapping[str, str]
+    only: frozenset[str] | None = None
+    report: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +73,8 @@ class Job:
         off: analysers that do not run.
         known: what a person said, by analyser.
         previous: an earlier outcome, whose unchanged results are kept.
+        sidecars: sound beside its record, if it has a place for it.
+        hearing: models that hear it; None for none.
     """
 
     path: Path
@@ -55,6 +83,8 @@ class Job:
     off: tuple[str, ...] = ()
     known: Mapping[str, Known] = field(default_factory=dict)
     previous: Outcome | None = None
+    sidecars: Sidecars | None = None
+    hearing: Hearing | None = None
 
 
 @dataclass(frozen=True)
@@ -71,13 +101,74 @@ def analyse(job: Job) -> Outcome:
 
     Raises:
         AudioError: the file cannot be heard.
+        ModelError: a model that it was given for cannot be loaded, which is no matter of this file.
     """
+    load_s = _load(job.hearing) if job.hearing is not None else None
     start = perf_counter()
     audio = decode(job.path, limits=job.limits, sha256=job.sha256)
     decode_s = perf_counter() - start
-    outcome = run(all_analysers(), audio, known=job.known, off=job.off, previous=job.previous)
+    only = job.hearing.only if job.hearing is not None else None
+    outcome = run(
+        all_analysers(),
+        audio,
+        known=job.known,
+        off=job.off,
+        previous=job.previous,
+        equipment=_equipment(job),
+        only=only,
+    )
     outcome.seconds["decode"] = decode_s
+    if load_s is not None:
+        outcome.seconds["load"] = load_s
     return outcome
+
+
+def _load(hearing: Hearing) -> float:
+    """Load the models that are certain to be used; the seconds that it took."""
+    start = perf_counter()
+    bench = _bench(hearing.settings, tuple(hearing.models.items()))
+    for name in hearing.only or ():
+        job = all_analysers()[name].model
+        if job is not None:
+            bench.load(job)
+    return perf_counter() - start
+
+
+def _equipment(job: Job) -> Equipment:
+    hearing = job.hearing
+    if hearing is None:
+        return Equipment(sidecars=job.sidecars)
+    bench = _bench(hearing.settings, tuple(hearing.models.items()))
+    report = _Reporter(hearing.report) if hearing.report is not None else lambda share: None
+    return Equipment(hearing.identities, bench.load, job.sidecars, report)
+
+
+@lru_cache(maxsize=1)
+def _bench(settings: Models, models: tuple[tuple[str, str], ...]) -> Bench:
+    """The models of this process: loaded for the first file, and kept for those that follow."""
+    from processor.models.loading import Bench
+
+    return Bench(settings, dict(models))
+
+
+class _Reporter:
+    """Says what share is done, in a file: it survives us, and nobody has to listen."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._last = path, -REPORT_EVERY_S
+
+    def __call__(self, share: float) -> None:
+        if monotonic() - self._last < REPORT_EVERY_S:
+            return
+        self._last = monotonic()
+        with contextlib.suppress(OSError):  # a full disk, or a pass that is over
+            write_atomically(self._path, f"{share:.4f}", durable=False)
+
+
+def for_models(settings: Settings) -> Settings:
+    """The same settings for workers in which models hear: one, because a model uses all processors by itself."""
+    limits = Workers(1, settings.models.deadline_s, settings.models.worker_memory_bytes)
+    return replace(settings, workers=limits)
 
 
 def _guarded(function: Callable[[Job], Outcome], job: Job) -> Answer:
@@ -87,7 +178,8 @@ def _guarded(function: Callable[[Job], Outcome], job: Job) -> Answer:
     except LinerNotesError as error:
         return error
     except MemoryError:
-        return OutOfMemory("Analysing it took more memory than a worker may have (workers.memory_bytes).")
+        name = "workers.memory_bytes" if job.hearing is None else "models.worker_memory_bytes"
+        return OutOfMemory(f"Analysing it took more memory than a worker may have ({name}).")
     except BaseException as error:  # a defect of ours or of a decoder costs this file only
         return _defect(error)
 
@@ -214,8 +306,11 @@ class Engine:
         for worker in self._busy:
             self._dismiss(worker)
 
-    def next_done(self) -> list[Done]:
+    def next_done(self, patience_s: float | None = None) -> list[Done]:
         """Wait for at least one job and return all that have come back; nothing if nothing is running.
+
+        Args:
+            patience_s: return with nothing after so long; None: however long it takes.
 
         Raises:
             WorkspaceError: no worker lives long enough to begin.
@@ -224,9 +319,11 @@ class Engine:
         while self.waiting and not done:
             self._hand_out()
             futures = [worker.future for worker in self._busy if worker.future is not None]
-            wait(futures, return_when=FIRST_COMPLETED)
+            is_heard = wait(futures, patience_s, return_when=FIRST_COMPLETED).done
             heard = [self._hear(worker) for worker in self._busy if worker.future is not None and worker.future.done()]
             done += [one for one in heard if one is not None]
+            if patience_s is not None and not is_heard:
+                break
         self._hand_out()
         return done
 
@@ -271,7 +368,8 @@ class Engine:
             return Done(task.job, None, WorkerDied(text))
         except TimeoutError:
             self._dismiss(worker)
-            text = f"Analysing it took longer than {self._limits.deadline_s:g} s (workers.deadline_s)."
+            name = "workers.deadline_s" if task.job.hearing is None else "models.deadline_s"
+            text = f"Analysing it took longer than {self._limits.deadline_s:g} s ({name})."
             return Done(task.job, None, DeadlinePassed(text))
         except Exception as error:  # the answer could not be sent
             return Done(task.job, None, _defect(error))

@@ -17,6 +17,7 @@ from processor.library import Track
 from processor.pipeline import publish
 from processor.site import ab, bounces, comparison, media
 from processor.site.bounces import Pair
+from processor.site.stems import make_stem_previews
 from processor.workspace import Workspace, cannot_write
 
 
@@ -25,14 +26,16 @@ def add_media(
 ) -> int:
     """Make what pages can do without for a while, show it on them, and return how much there was.
 
-    These are previews; comparisons; of songs with several bounces, one subtracted from the next; and what is compared
-    laid in step. All this is made apart from `publish`, and without the lock, for encoding an album takes minutes.
+    These are previews, of tracks and of stems; comparisons; of songs with several bounces, one subtracted from the
+    next; and what is compared laid in step. All this is made apart from `publish`, and without the lock, for encoding
+    an album takes minutes.
 
     Raises:
         WorkspaceError: it cannot be written.
     """
     tracks = library.tracks(workspace)
     made = media.make_previews(workspace, tracks, progress, settings, most)
+    made += make_stem_previews(workspace, tracks, settings, progress, most)
     pairs = _pairs(workspace, tracks)
     made += bounces.make_nulls(workspace, settings, pairs, most=most)
     if _has_comparisons(workspace):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -31,6 +31,7 @@ from processor.graph import Outcome, plan_keys
 from processor.inbox import Claim, Drop, Ignored
 from processor.library import Track
 from processor.record import Record, read, write
+from processor.sidecars import Sidecars
 from processor.site import pages
 from processor.workspace import Workspace, cannot_write
 
@@ -42,7 +43,7 @@ class Event:
     """What became of one drop or one track.
 
     Attributes:
-        event: "stored", "duplicate", "failed" (set aside), "left" (still in the inbox), "refreshed".
+        event: "stored", "duplicate", "failed" (set aside), "left" (still in the inbox), "refreshed", "deepened".
         name: the drop's name.
         track: id of the track that it became or was already.
         reason: why it failed or was left.
@@ -192,6 +193,8 @@ def _settle(
     for done in engine.next_done():
         one = held.pop(done.job.path)
         with one.hold:
+            if isinstance(done.error, WorkspaceError):  # no matter of this file, which is still in the inbox
+                raise done.error
             if _may_grow(one.claim.drop, done, patience_s):
                 event = Event("left", one.claim.drop.name, reason="it looks unfinished; it is looked at again later")
             elif done.outcome is None:
@@ -336,9 +339,12 @@ class Stale:
 
     @property
     def names(self) -> list[str]:
-        """Analysers that have to run, or whose results have to go; one that failed is tried again."""
+        """Analysers that have to run, or whose results have to go; one that failed is tried again.
+
+        What models found stays as it is: only a deep pass can say anything about it.
+        """
         every = {**self.record.keys, **self.keys}
-        failed = {name for name, failure in self.record.failures.items() if failure.kind == "failed"}
+        failed = {name for name, failure in self.record.failures.items() if failure.kind == "failed"} - _heard()
         return [name for name in every if name in failed or self.record.keys.get(name) != self.keys.get(name)]
 
 
@@ -353,14 +359,20 @@ def stale_tracks(workspace: Workspace, settings: Settings, only: Track | None = 
         except RecordError as error:
             problems.append(str(error))
             continue
-        keys = plan_keys(all_analysers(), _audio_key(record, settings.limits), said, settings.analysers.off)
+        sound = audio_key(record, settings.limits)
+        keys = plan_keys(all_analysers(), sound, said, settings.analysers.off, recorded=record.keys)
         stale = Stale(track, record, {name: key for name, key in keys.items() if name in kept})
         if stale.names:
             found.append(stale)
     return found, problems
 
 
-def _audio_key(record: Record, limits: Limits) -> str:
+def _heard() -> frozenset[str]:
+    """Analysers that work with a model."""
+    return frozenset(name for name, one in all_analysers().items() if one.model is not None)
+
+
+def audio_key(record: Record, limits: Limits) -> str:
     """The key that the sound would have now; where its length is not recorded, it counts as short."""
     source = record.results.get("source")
     if source is None:
@@ -388,10 +400,13 @@ def refresh(
         while engine.waiting:
             for done in engine.next_done():
                 one = todo[done.job.path]
+                if isinstance(done.error, WorkspaceError):
+                    raise done.error
                 if done.outcome is None:
                     yield one, _refusal(one, f"{done.error} Its record stays as it was.")
+                elif trouble := _renew(workspace, one, done.outcome, settings.analysers.off):
+                    yield one, _refusal(one, trouble)
                 else:
-                    _renew(workspace, one, done.outcome)
                     seconds = _rounded(done.outcome.seconds)
                     yield one, Event("refreshed", one.record.name, one.track.id, seconds=seconds)
     finally:
@@ -405,16 +420,39 @@ def _refusal(one: Stale, reason: str) -> Event:
 def _job_again(one: Stale, source: Path, settings: Settings) -> Job:
     known = library.known_words(library.read_person(one.track))
     # What failed, and what was skipped for it, may fare better now: not every defect that is mended changes a version.
-    keys = {name: key for name, key in one.record.keys.items() if name in one.record.results}
-    previous = Outcome(dict(one.record.results), {}, keys)
-    return Job(source, one.record.sha256, settings.limits, settings.analysers.off, known, previous)
+    # Without models, what they said or could not say stays.
+    record = one.record
+    failures = {name: failure for name, failure in record.failures.items() if name in _heard()}
+    keys = {name: key for name, key in record.keys.items() if name in record.results or name in failures}
+    previous = Outcome(dict(record.results), failures, keys)
+    beside = Sidecars(one.track.folder)
+    return Job(source, record.sha256, settings.limits, settings.analysers.off, known, previous, beside)
 
 
-def _renew(workspace: Workspace, one: Stale, outcome: Outcome) -> None:
-    renewed = replace(one.record, results=outcome.results, keys=outcome.keys, failures=outcome.failures)
+def _renew(workspace: Workspace, one: Stale, outcome: Outcome, off: Collection[str]) -> str | None:
+    """Rewrite a record; say why, if there is none any more.
+
+    What models found is taken from the record as it is now: a deep pass may have been there meanwhile, and hours of
+    work must not be lost to the second that a person's word takes.
+    """
+    heard = _heard()
     with workspace.write_lock():
+        try:
+            now = read(one.track.folder, result_types())
+        except RecordError as error:
+            return str(error)
+        results = {name: result for name, result in outcome.results.items() if name not in heard}
+        failures = {name: failure for name, failure in outcome.failures.items() if name not in heard}
+        keys = {name: key for name, key in outcome.keys.items() if name not in heard}
+        for name in heard - set(off):
+            results |= {name: now.results[name]} if name in now.results else {}
+            failures |= {name: now.failures[name]} if name in now.failures else {}
+            keys |= {name: now.keys[name]} if name in now.keys else {}
         remove_leftovers(one.track.folder)
         try:
-            write(renewed, one.track.folder)
+            write(replace(one.record, results=results, keys=keys, failures=failures), one.track.folder)
+        except RecordError as error:
+            return f"{error} It stays as it was."
         except OSError as error:
             raise cannot_write(one.track.folder, error) from error
+    return None

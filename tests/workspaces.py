@@ -35,7 +35,9 @@ from tests import signals
 NAMES = ("Alpha Beat.wav", "Alpha Song.flac", "Brücke.wav")
 RATE = 16_000
 # Encoding takes workers and seconds; what wants previews asks for them.
-NO_PREVIEWS = {"LINERNOTES_SITE_PREVIEWS": "false"}
+# Models that this machine happens to have must change no result.
+NOWHERE = "/nonexistent/liner-notes"
+NO_PREVIEWS = {"LINERNOTES_SITE_PREVIEWS": "false", "LINERNOTES_MODELS_FOLDER": NOWHERE}
 
 
 class InlineEngine:
@@ -56,7 +58,7 @@ class InlineEngine:
     def abandon(self) -> None:
         self._jobs.clear()
 
-    def next_done(self) -> list[Done]:
+    def next_done(self, patience_s: float | None = None) -> list[Done]:
         """The last one first: nobody may rely on an order."""
         if not self._jobs:
             return []

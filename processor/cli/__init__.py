@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from processor import __version__
-from processor.cli import advise, ask, check, compare, process, profiles
+from processor.cli import advise, ask, check, compare, models, process, profiles, prompt, stems
 from processor.cli.shared import INTERRUPTED, NOTHING_DONE, OK, WRONG_USAGE, close_output, examples
 from processor.errors import LinerNotesError, WrongUsage
 
@@ -92,6 +92,9 @@ _COMMANDS = (
     check.badge,
     compare.compare,
     profiles.profile,
+    prompt.prompt,
+    stems.stems,
+    models.models,
     ask.query,
     ask.explain,
     ask.same,

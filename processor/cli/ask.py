@@ -27,6 +27,7 @@ from processor.cli.shared import (
 from processor.errors import WorkspaceError, WrongUsage
 
 if TYPE_CHECKING:
+    from processor.config import Settings
     from processor.graph import Outcome
     from processor.same import Twin
     from processor.workspace import Workspace
@@ -36,13 +37,18 @@ _QUERY_HINT = "The tables: linernotes query 'SHOW TABLES'. Their columns: linern
 
 
 @click.command(
-    epilog=examples("linernotes analyse mix.wav", "linernotes analyse --json *.flac | jq .loudness.integrated_lufs")
+    epilog=examples(
+        "linernotes analyse mix.wav",
+        "linernotes analyse --json *.flac | jq .loudness.integrated_lufs",
+        "linernotes analyse --deep --json mix.wav | jq .tags.names",
+    )
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE…")
+@click.option("--deep", is_flag=True, help="Let the models that are here hear, too; it takes minutes.")
 @workers_option
 @home_option
 @json_option
-def analyse(files: tuple[Path, ...], workers: int | None, home: str | None, as_json: bool) -> int:
+def analyse(files: tuple[Path, ...], deep: bool, workers: int | None, home: str | None, as_json: bool) -> int:
     """Analyse FILEs and print the results; nothing is stored.
 
     With --json, one object a line: {"file": …, "loudness": {…}, "levels": {…}, …}, or {"file": …, "error": …}.
@@ -51,7 +57,9 @@ def analyse(files: tuple[Path, ...], workers: int | None, home: str | None, as_j
 
     settings = load_settings(home_path(home))
     failed = 0
-    for file, answer in analysed(files, settings, workers):
+    for text in _deep_advice(settings) if deep else ():
+        say(text, err=True)
+    for file, answer in analysed(files, settings, workers, deep=deep):
         facts = _analysis_facts(answer)
         failed += "error" in facts
         if as_json:
@@ -61,6 +69,12 @@ def analyse(files: tuple[Path, ...], workers: int | None, home: str | None, as_j
     if not failed:
         return OK
     return NOTHING_DONE if failed == len(files) else SET_ASIDE
+
+
+def _deep_advice(settings: Settings) -> list[str]:
+    from processor.backlog import advice
+
+    return advice(settings)
 
 
 def _analysis_facts(answer: Outcome | str) -> dict[str, Any]:
@@ -75,8 +89,9 @@ def _analysis_facts(answer: Outcome | str) -> dict[str, Any]:
 
 
 def _show_analysis(file: Path, facts: dict[str, Any]) -> None:
-    from processor.analysis import reading_order, result_types
+    from processor.analysis import all_analysers, reading_order, result_types
     from processor.files import printable
+    from processor.graph import deep
     from processor.quantities import columns
 
     click.secho(printable(str(file)), bold=True)
@@ -86,6 +101,8 @@ def _show_analysis(file: Path, facts: dict[str, Any]) -> None:
     kinds = result_types()
     for name in reading_order(kinds):
         if name not in facts:
+            if name in deep(all_analysers()) and name not in facts.get("failures", {}):
+                continue  # no model is here, or nobody asked for --deep
             reason = facts.get("failures", {}).get(name, {}).get("reason", "switched off")
             click.echo(f"  {name}: {reason}")
             continue

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from processor.cli.hearing import deepened, time_of_day
 from processor.cli.shared import (
     NOTHING_DONE,
     OK,
@@ -34,12 +35,15 @@ from processor.cli.shared import (
 from processor.errors import WrongUsage
 
 if TYPE_CHECKING:
+    from datetime import time as TimeOfDay  # noqa: N812 - `time` is a module here
+
     from processor.config import Settings
     from processor.library import Track
     from processor.pipeline import Event
     from processor.workspace import Workspace
 
 DEMO_FOLDER = "linernotes-demo"
+_DEEP_HELP = "Let models hear afterwards, or not. [default: as [models] deep says, which is not]"
 MAX_LISTED = 20
 
 
@@ -62,22 +66,39 @@ def init(folder: str | None, home: str | None, as_json: bool) -> None:
 
 
 @click.command(
-    epilog=examples("linernotes run", "linernotes run mix.wav 'My Album/'", "linernotes run --workers 4 --json")
+    epilog=examples(
+        "linernotes run",
+        "linernotes run mix.wav 'My Album/'",
+        "linernotes run --workers 4 --json",
+        "linernotes run --deep   # then let models hear whatever they have not heard yet",
+    )
 )
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]…")
+@click.option("--deep/--fast-only", "deep", default=None, help=_DEEP_HELP)
 @workers_option
 @home_option
 @json_option
-def run(files: tuple[Path, ...], workers: int | None, home: str | None, as_json: bool) -> int:
+def run(files: tuple[Path, ...], deep: bool | None, workers: int | None, home: str | None, as_json: bool) -> int:
     """Process the inbox once, or copies of FILEs (a folder: all in it), then end.
 
-    Exit code 0: all well. 1: nothing could be done. 3: done, but some files were set aside.
+    With --deep, models hear what they have not heard yet: of FILEs, or of the whole library where none are named.
+
+    Exit code 0: all well. 1: nothing could be done. 3: done, but some files were set aside, or models failed.
     """
     workspace, settings = open_workspace(home, create=True, workers=workers)
-    return _run(workspace, settings, files, as_json)
+    told: list[Event] = []
+    code = _run(workspace, settings, files, as_json, told)
+    if not (settings.models.deep if deep is None else deep):
+        return code
+    heard = deepened(workspace, settings, told if files else None, as_json=as_json, is_asked=bool(deep))
+    if heard == OK:
+        return code
+    return SET_ASIDE if told else heard
 
 
-def _run(workspace: Workspace, settings: Settings, files: Sequence[Path], as_json: bool) -> int:
+def _run(
+    workspace: Workspace, settings: Settings, files: Sequence[Path], as_json: bool, events: list[Event] | None = None
+) -> int:
     from processor import bundles, inbox
     from processor.engine import Engine
     from processor.feedback.desk import open_desk
@@ -95,7 +116,7 @@ def _run(workspace: Workspace, settings: Settings, files: Sequence[Path], as_jso
         Event("left", drop.name, reason="its comparison is not complete") for drop in settled if drop not in drops
     ]
     early += [Event("missing", one.name, reason=one.reason) for one in found.missing]
-    events: list[Event] = []
+    events = [] if events is None else events
     with _swept(workspace), Engine(settings) as engine, progress_bar("Processing", len(drops)) as step:
 
         def tell(event: Event) -> None:
@@ -213,10 +234,21 @@ def _exit_code(events: Iterable[Event], *, is_named: bool) -> int:
     return NOTHING_DONE if is_named and kinds.count("ignored") == len(kinds) else OK
 
 
-@click.command(epilog=examples("linernotes watch", "linernotes watch --home ~/Music/reports --workers 2"))
+@click.command(
+    epilog=examples(
+        "linernotes watch", "linernotes watch --home ~/Music/reports --workers 2", "linernotes watch --deep-at 01:00"
+    )
+)
+@click.option(
+    "--deep-at",
+    metavar="HH:MM",
+    callback=time_of_day,
+    help="From that time on, models hear what is pending, until nothing is. [default: whenever it is idle, "
+    "if [models] deep says so]",
+)
 @workers_option
 @home_option
-def watch(workers: int | None, home: str | None) -> None:
+def watch(deep_at: TimeOfDay | None, workers: int | None, home: str | None) -> None:
     """Process whatever is dropped into the inbox, until Ctrl-C or SIGTERM."""
     from processor.daemon import Daemon
     from processor.feedback.desk import open_desk
@@ -235,7 +267,7 @@ def watch(workers: int | None, home: str | None) -> None:
             last = text.partition(" ")[2]
             say(text, err=True)
 
-    Daemon(workspace, settings, tell).run()
+    Daemon(workspace, settings, tell, deep_at).run()
     say(("\n" if is_terminal else "") + "Stopped.", err=True)
 
 

@@ -82,6 +82,9 @@ def open_workspace(home: str | None, *, create: bool = False, workers: int | Non
             click.echo(f"Made a new workspace in {path}", err=True)
     else:
         workspace = existing(path)
+    labels = workspace.library / "labels.toml"
+    if not settings.models.labels and labels.is_file():
+        settings = replace(settings, models=replace(settings.models, labels=str(labels)))
     if workers is not None:
         settings = replace(settings, workers=replace(settings.workers, count=workers))
     return workspace, settings

@@ -22,7 +22,9 @@ COMMANDS = {
     "doctor",
     "explain",
     "init",
+    "models",
     "profile",
+    "prompt",
     "query",
     "rebuild",
     "refresh",
@@ -30,6 +32,7 @@ COMMANDS = {
     "same",
     "serve",
     "set",
+    "stems",
     "watch",
 }
 # What a command needs only once it works; each costs up to half a second.

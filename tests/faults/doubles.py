@@ -44,7 +44,7 @@ class InlineEngine:
     def abandon(self) -> None:
         self.queue.clear()
 
-    def next_done(self) -> list[Done]:
+    def next_done(self, patience_s: float | None = None) -> list[Done]:
         job = self.queue.pop(0)
         try:
             return [Done(job, self._function(job), None)]
