@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from processor.analysis import result_types
+from processor.analysis import all_analysers, result_types
+from processor.graph import deep
 from processor.quantities import Column, columns
 from processor.record import JSON, Record
 from processor.site.charts import clock, length_text
@@ -27,9 +28,14 @@ class State:
     hint: str = ""
 
 
-def states(found: Record) -> list[State]:
-    """What a person should know before reading any number."""
-    listed = [_progress(found)]
+def states(found: Record, pending: Sequence[str] = ()) -> list[State]:
+    """What a person should know before reading any number.
+
+    Args:
+        found: the record.
+        pending: analysers whose models are here and have not heard it yet.
+    """
+    listed = [_progress(found, pending)]
     listed += _source_states(found.results.get("source"))
     listed += _level_states(found.results.get("levels"))
     spectrum, stereo = found.results.get("spectrum"), found.results.get("stereo")
@@ -42,13 +48,17 @@ def states(found: Record) -> list[State]:
     return listed
 
 
-def _progress(found: Record) -> State:
+def _progress(found: Record, pending: Sequence[str]) -> State:
     failed = [name for name, failure in found.failures.items() if failure.kind != "skipped"]
     skipped = [name for name, failure in found.failures.items() if failure.kind == "skipped"]
     if failed:
         return State(f"{len(failed)} failed", "bad", ", ".join(failed))
     if skipped:
         return State(f"{len(skipped)} skipped", "warn", ", ".join(skipped))
+    if pending:
+        return State("deep analysis pending", "", f"Still to hear: {', '.join(pending)}. linernotes run --deep")
+    if deep(all_analysers()) & found.results.keys():
+        return State("deep analysis done", "good", f"{len(found.results)} parts, none failed.")
     return State("fast analysis done", "good", f"{len(found.results)} parts, none failed.")
 
 

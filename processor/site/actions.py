@@ -28,6 +28,7 @@ MAX_NAME = 200
 _RUNS = f"""
 SELECT run, min(time_utc), max(time_utc), max(name) FILTER (event = 'started'), bool_or(event = 'ended'),
     count(*) FILTER (event = 'stored'), count(*) FILTER (event = 'duplicate'), count(*) FILTER (event = 'refreshed'),
+    count(*) FILTER (event = 'deepened'),
     count(*) FILTER (event = 'failed'), count(*) FILTER (event = 'left'), count(*) FILTER (event NOT IN {ENDS})
 FROM runs GROUP BY run ORDER BY run DESC LIMIT ?
 """
@@ -82,6 +83,7 @@ class Run:
     stored: int
     duplicate: int
     refreshed: int
+    deepened: int
     failed: int
     left: int
     events: int
@@ -94,7 +96,7 @@ class Run:
     @property
     def counts(self) -> list[tuple[str, int]]:
         """What came of its files, without what did not happen."""
-        every = ("stored", "duplicate", "refreshed", "failed", "left")
+        every = ("stored", "duplicate", "refreshed", "deepened", "failed", "left")
         return [(kind, number) for kind in every if (number := getattr(self, kind))]
 
     @property

@@ -21,6 +21,7 @@ from processor.analysis import all_analysers, reading_order, result_types
 from processor.errors import RecordError
 from processor.files import remove_leftovers, write_atomically
 from processor.library import Arrival, Track
+from processor.prompt.composer import Prompt
 from processor.quantities import Column, columns
 from processor.record import JSON, Record
 from processor.site.about import Fact, facts, percent, states
@@ -29,10 +30,13 @@ from processor.site.charts.bands import SIX, SIX_NAMES
 from processor.site.charts.frame import spans
 from processor.site.charts.music import chord_name
 from processor.site.markdown_desk import desk_blocks
+from processor.site.markdown_heard import heard_blocks
 from processor.site.markdown_pictures import LOUDNESS, NAMES, NO_ROLES, SECTIONS, SPECTROGRAM, SPECTRUM, pictures
+from processor.site.markdown_prompt import generation_blocks, prompt_blocks
 from processor.site.markdown_text import code as code  # where tests and neighbours look for it
 from processor.site.markdown_text import escaped as escaped
 from processor.site.markdown_text import folded, table
+from processor.site.prompt import generation_context, prompt_context, shown_prompts
 from processor.site.rendering import NOTHING, shown_as, text_of
 
 if TYPE_CHECKING:
@@ -63,7 +67,7 @@ class Report:
     pictures: Mapping[str, bytes]
 
 
-def write_report(track: Track, verdict: Verdict | None = None) -> bool:
+def write_report(track: Track, verdict: Verdict | None = None, prompts: tuple[Prompt, ...] | str | None = None) -> bool:
     """Write a track's report where it differs from what is there; return whether anything was written or removed.
 
     A record that cannot be read leaves the report as it is: its numbers were right, and the pages say what is wrong.
@@ -71,6 +75,7 @@ def write_report(track: Track, verdict: Verdict | None = None) -> bool:
     Args:
         track: whose.
         verdict: what the mix desk says of it; without it the report has numbers only.
+        prompts: what `shown_prompts` says of it; made here if left out.
 
     Raises:
         OSError: the folder cannot be written.
@@ -80,7 +85,9 @@ def write_report(track: Track, verdict: Verdict | None = None) -> bool:
     try:
         found = record.read(track.folder, result_types())
         said, arrivals = library.read_person(track), library.arrivals(track)
-        made = report(found, said, arrivals, verdict, with_pictures=has_room)
+        prompts = shown_prompts(found, said) if prompts is None else prompts
+        asked = [*_generation(track, found, said), *prompt_blocks(prompt_context(prompts))]
+        made = report(found, said, arrivals, verdict, asked=asked, with_pictures=has_room)
     except (RecordError, ArithmeticError, ValueError):  # the latter two: numbers in it that no analyser gives
         return False
     wanted = {folder / name: made.pictures.get(name) for name in NAMES} if has_room else {}
@@ -105,12 +112,19 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
+def _generation(track: Track, found: Record, said: Mapping[str, JSON]) -> Iterator[str]:
+    came_back = generation_context(track, found, said)
+    if came_back is not None:
+        yield from generation_blocks(came_back)
+
+
 def report(
     found: Record,
     said: Mapping[str, JSON],
     arrivals: Sequence[Arrival],
     verdict: Verdict | None = None,
     *,
+    asked: Sequence[str] = (),
     with_pictures: bool = True,
 ) -> Report:
     """The report of a record.
@@ -120,12 +134,15 @@ def report(
         said: a person's words.
         arrivals: every drop of the file, first to last.
         verdict: what the mix desk says of it, or None.
+        asked: blocks about its prompt.
         with_pictures: draw pictures and show them.
     """
     drawn = pictures(found.results) if with_pictures else {}
     blocks = [
         *_head(found, said, arrivals),
         *([] if verdict is None else desk_blocks(verdict, found)),
+        *asked,
+        *heard_blocks(found),
         *_loudness(found, drawn),
         *_spectrum(found, drawn),
         *_form(found, drawn),
@@ -327,6 +344,8 @@ def _cell(value: Any, column: Column) -> str:
         return text_of(value, digits)
     if not value.size:
         return NOTHING
+    if value.dtype.kind == "U":
+        return f"{value.size} names"
     heard = value[np.isfinite(value)]
     size = " × ".join(str(length) for length in value.shape)
     between = [text_of(float(one), digits) for one in (heard.min(), heard.max())] if heard.size else []

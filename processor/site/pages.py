@@ -20,14 +20,15 @@ from processor.feedback.ledger import Beside, Ledger, verdict_of
 from processor.files import templates_folder, write_atomically
 from processor.library import Track
 from processor.quantities import columns
-from processor.site import comparison, media
+from processor.site import comparison, deep, media, stems
 from processor.site.actions import Notice, action_pages
 from processor.site.index import Pages, index_pages
 from processor.site.markdown import write_report
+from processor.site.prompt import prompts_for
 from processor.site.reference import reference_pages
 from processor.site.rendering import assets
 from processor.site.revisions import revision_pages
-from processor.site.track import track_page
+from processor.site.track import Heard, track_page
 from processor.workspace import Workspace, cannot_write
 
 STATE_NAME = "pages.json"
@@ -48,14 +49,17 @@ def publish(
     """Write every page whose input changed and remove those of tracks that are gone; return how many were written."""
     state = _State(workspace)
     media.make_pictures(workspace, tracks)
-    sounds = media.signatures(workspace.site)
+    sounds = [media.signatures(workspace.site), stems.signatures(workspace.site)]
     wanted = {f"tracks/{track.id}.html": track for track in tracks}
+    here = deep.models_here(derived.desk.settings)
     inputs = {
-        page: f"{track.signature} {sounds.get(track.id, '')} {derived.signature(track.id)}"
+        page: " ".join(
+            [track.signature, *(there.get(track.id, "") for there in sounds), derived.signature(track.id), *here]
+        )
         for page, track in wanted.items()
     }
     stale = {page: track for page, track in wanted.items() if not state.is_fresh(page, inputs[page])}
-    for number, (page, _) in enumerate(_write_tracks(workspace.site, stale, derived), 1):
+    for number, (page, _) in enumerate(_write_tracks(workspace.site, stale, derived, here), 1):
         state.note(page, inputs[page])
         if progress is not None:
             progress(number, len(stale))
@@ -64,6 +68,7 @@ def publish(
         **_other_pages(connection, failed, ignored, len(folders(workspace))),
         **revision_pages(workspace, connection, tracks, derived),
         **comparison.comparison_pages(workspace, tracks),
+        **deep.deep_pages(workspace, connection, derived.desk.settings, len(failed) + len(ignored)),
     }
     for page in state.on_disk():
         if page not in wanted and page not in others:
@@ -84,9 +89,11 @@ def forget(workspace: Workspace) -> None:
     media.forget(workspace)
 
 
-def _write_tracks(site: Path, stale: Mapping[str, Track], derived: Ledger) -> Iterator[tuple[str, Track]]:
+def _write_tracks(
+    site: Path, stale: Mapping[str, Track], derived: Ledger, here: Mapping[str, str]
+) -> Iterator[tuple[str, Track]]:
     """Write track pages and yield each as it is done; with many to do, on all processors."""
-    write = partial(_write_track, derived.desk)
+    write = partial(_write_track, derived.desk, here)
     besides = (derived.beside(track.id) for track in stale.values())
     if len(stale) < PARALLEL_FROM:
         for (page, track), beside in zip(stale.items(), besides, strict=True):
@@ -103,11 +110,12 @@ def _write_tracks(site: Path, stale: Mapping[str, Track], derived: Ledger) -> It
             yield entry
 
 
-def _write_track(desk: Desk, path: Path, track: Track, beside: Beside) -> None:
+def _write_track(desk: Desk, here: Mapping[str, str], path: Path, track: Track, beside: Beside) -> None:
     verdict = verdict_of(desk, track, beside)
-    _write(path, track_page(track, path.parents[1], verdict, beside))
+    prompts = prompts_for(track)
+    _write(path, track_page(track, path.parents[1], verdict, beside, Heard(prompts, here)))
     try:
-        write_report(track, verdict)
+        write_report(track, verdict, prompts)
     except OSError as error:
         raise cannot_write(track.folder, error) from error
 
@@ -160,7 +168,8 @@ def _hash(signature: str) -> str:
 def version() -> str:
     """Changes whenever the templates, this code or the declarations of the results change."""
     digest = hashlib.sha256()
-    for folder, pattern in ((templates_folder(), "**/*"), (Path(__file__).parent, "**/*.py")):
+    ours = Path(__file__).parent
+    for folder, pattern in ((templates_folder(), "**/*"), (ours, "**/*.py"), (ours.parent / "prompt", "**/*.*")):
         for path in sorted(folder.glob(pattern)):
             if path.is_file():
                 digest.update(path.name.encode() + path.read_bytes())

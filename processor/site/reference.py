@@ -17,6 +17,7 @@ from processor.quantities import Column, columns
 from processor.site.guide import desk_tables
 from processor.site.index import Pages
 from processor.site.rendering import render
+from processor.tables import FRAMES
 
 # What is said of a table, where no analyser's own words say it.
 _TABLES = {
@@ -24,6 +25,8 @@ _TABLES = {
     "checks": "How each track did in each check, the built-in ones and your own of `library/checks/`.",
     "revisions": "Which tracks are bounces of one song, one row a bounce; a song with one bounce has none.",
     "library": "What each track is and where it lies.",
+    FRAMES: "Each second of each track: loudness, brightness, a voice, the level of each stem, and what is heard.",
+    "vectors": "How each track sounds, as numbers that compare; sounds_like('track', 10) finds its neighbours.",
     "drops": "Every drop of every track: a second one of the same bytes is noted here and not analysed again.",
     "person": "What a person said, one row a word (`linernotes set`).",
     "failures": "Analysers without a result, and why.",
@@ -48,6 +51,11 @@ _QUESTIONS = {
     "advice": "SELECT id, count(*) AS tracks FROM advice WHERE severity = 'fault' GROUP BY ALL ORDER BY 2 DESC",
     "checks": "SELECT track, id, expected, found FROM checks WHERE status = 'fail' ORDER BY track",
     "revisions": "SELECT song, max(number) AS bounces, max_by(track, number) AS latest FROM revisions GROUP BY ALL",
+    "stems": "SELECT track, names, present, level_lufs FROM stems ORDER BY track",
+    "vocals": "SELECT track, share, kind FROM vocals WHERE present ORDER BY share DESC",
+    "tags": "SELECT track, unnest(names) AS tag, unnest(statuses) AS status FROM tags ORDER BY track",
+    FRAMES: "SELECT track, second, loudness_lufs, tags FROM frames WHERE voice > 0.5 ORDER BY track, second",
+    "vectors": "SELECT track, title, distance FROM sounds_like((SELECT min(track) FROM library), 10)",
     "failures": "SELECT track, analyser, reason FROM failures WHERE kind = 'failed'",
     "drops": "SELECT track, count(*) AS drops FROM drops GROUP BY ALL HAVING count(*) > 1",
     "person": "SELECT track, value FROM person WHERE field = 'note'",
@@ -161,7 +169,9 @@ def _guide_page(found: Columns) -> str:
 
 def _schema_page(found: Columns) -> str:
     aliases = _aliases(found)
-    analysers = [_analyser_table(name, kind, aliases) for name, kind in sorted(result_types().items())]
+    analysers = [
+        _analyser_table(name, kind, aliases) for name, kind in sorted(result_types().items()) if name != FRAMES
+    ]
     others = [_plain_table(name, found[name]) for name in _TABLES if name in found]
     whole = {name for name, *_ in found.get("tracks", ())}
     own = sorted(whole - set(aliases.values()), key=[name for name, *_ in found.get("tracks", ())].index)
@@ -214,6 +224,9 @@ def _plain_table(name: str, found: Sequence[tuple[str, str, str]]) -> Table:
     fields = tuple(
         Field(f"{name}.{column}", column, "", kind.lower(), "", "", "", comment, "") for column, kind, comment in found
     )
+    if name == FRAMES:  # what its columns are made of stands in the record
+        own = [column for column in columns(result_types()[FRAMES]) if column.name not in {c for c, *_ in found}]
+        fields += tuple(_field(FRAMES, column, {}) for column in own)
     return Table(name, _TABLES[name], _QUESTIONS[name], guide_of(name), (), fields)
 
 

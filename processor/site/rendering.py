@@ -70,7 +70,7 @@ def shown_as(analyser: str, column: Column, value: Any) -> Shown:
         q.unit,
         q.help,
         q.source,
-        column.base_type is str,
+        column.base_type in (str, tuple[str, ...]),
     )
 
 

@@ -14,26 +14,34 @@ from markupsafe import Markup, escape
 
 from processor import library, record
 from processor.analysis import ASIDE, reading_order, result_types
+from processor.analysis.tags import Tags
+from processor.analysis.vocals import Vocals
 from processor.errors import RecordError
 from processor.feedback.desk import Verdict
 from processor.feedback.ledger import NOTHING_BESIDE, Beside
 from processor.files import templates_folder
 from processor.library import Track
+from processor.prompt.composer import Prompt
 from processor.quantities import Column, columns
 from processor.record import JSON
-from processor.site.about import facts, percent, states
+from processor.site.about import SURE, facts, percent, states
 from processor.site.charts import Figures, clock, time_text
 from processor.site.charts.bands import SIX_NAMES
+from processor.site.deep import lacking
 from processor.site.desk import desk_context
 from processor.site.media import Pictures, media_of, pictures_of
 from processor.site.player import player_context
+from processor.site.prompt import generation_context, keep_shown, prompt_context, shown_prompts
 from processor.site.rendering import NOTHING, render, shown_as, text_of
 from processor.site.revisions import page_name
+from processor.site.stems import stems_of
+from processor.workspace import cannot_write
 
 _CUT = "\x00"  # stands for a value in a table that is cut up; printable() lets none through
 # A cell of a table shows so many values of a long list; the rest folds out, and what nobody reads stays in the record.
 CELL_VALUES, FOLDED_VALUES = 8, 400
 TAG_COLOURS = 8
+MOST_HEARD = 8  # tags by models in the side bar; the section has them all
 
 
 @dataclass(frozen=True)
@@ -52,8 +60,25 @@ class Section:
         return self.name in ASIDE
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What a page shows beside what its record and its verdict say.
+
+    Attributes:
+        prompts: what `shown_prompts` says of the track.
+        here: analyser → model that is here to hear it.
+    """
+
+    prompts: tuple[Prompt, ...] | str
+    here: Mapping[str, str]
+
+
 def track_page(
-    track: Track, site: Path | None = None, verdict: Verdict | None = None, beside: Beside = NOTHING_BESIDE
+    track: Track,
+    site: Path | None = None,
+    verdict: Verdict | None = None,
+    beside: Beside = NOTHING_BESIDE,
+    heard: Heard | None = None,
 ) -> str:
     """The whole page; one that says what is wrong where the record cannot be read.
 
@@ -62,6 +87,7 @@ def track_page(
         site: folder of the site, where its sound and pictures are; without it the page has none.
         verdict: what the mix desk says of it; without it the page has numbers only.
         beside: what is said of it because of the others.
+        heard: its prompt, and which models are here to hear it.
     """
     try:
         found = record.read(track.folder, result_types())
@@ -75,6 +101,9 @@ def track_page(
     pictures = Pictures(None, None) if site is None else pictures_of(site, track)
     figures = Figures(found.results, pictures.spectrogram, pictures.chroma)
     bar, shares = figures.six_bands()
+    heard = heard or Heard(shown_prompts(found, said), {})
+    if site is not None:
+        _keep(track, heard.prompts)
     return render(
         "track.html",
         root="../",
@@ -83,7 +112,7 @@ def track_page(
         title=library.title_of(found.name, found.results.get("metadata"), said),
         by=_by(found, said),
         collection=collection,
-        states=states(found),
+        states=states(found, lacking(heard.here, found)),
         damage=getattr(found.results.get("source"), "damage", None) if _is_partial(found) else None,
         facts=facts(found.results, said),
         tags=_tags(found, said, collection),
@@ -98,10 +127,22 @@ def track_page(
         desk=None if verdict is None else desk_context(verdict, found, verdict.wording, has_sound=media is not None),
         song=[(one, f"../{page_name(one.track)}" if one.previous else None) for one in beside.revisions],
         comparisons=[(f"../comparisons/{name}.html", title) for name, title in beside.comparisons],
+        alike=beside.alike,
+        stems=stems_of(track, found.results, site),
+        prompt=prompt_context(heard.prompts),
+        generation=generation_context(track, found, said),
         at=partial(time_link, media.href if media else None),
         percent=percent,
         number=text_of,
     )
+
+
+def _keep(track: Track, prompts: tuple[Prompt, ...] | str) -> None:
+    """Keep what is asked on the page, so that a generated song that comes back can be held against it."""
+    try:
+        keep_shown(track, prompts)
+    except OSError as error:
+        raise cannot_write(track.folder, error) from error
 
 
 def time_link(href: str | None, seconds: float, what: str | None = None) -> Markup:
@@ -145,8 +186,23 @@ def _tags(found: record.Record, said: Mapping[str, JSON], collection: str | None
     tags = found.results.get("metadata")
     genre = str(said.get("genre") or getattr(tags, "genre", None) or "")
     named = [(one.strip(), "Genre") for one in genre.split(";")]
+    named += [(one, category.capitalize()) for one, category in _heard_tags(found)]
     named += [(str(getattr(tags, "release_date", None) or "")[:4], "Year"), (collection or "", "Collection")]
     return [Tag(text, kind, zlib.crc32(text.lower().encode()) % TAG_COLOURS) for text, kind in named if text]
+
+
+def _heard_tags(found: record.Record) -> list[tuple[str, str]]:
+    """What models heard for sure enough to stand beside a person's words, as (tag, category)."""
+    heard = found.results.get("tags")
+    if heard is None:
+        return []
+    listed = zip(heard.names, heard.categories, heard.statuses, heard.confidences, strict=False)
+    sure = [(name, category) for name, category, status, confidence in listed if _is_sure(status, confidence)]
+    return sure[:MOST_HEARD]
+
+
+def _is_sure(status: str, confidence: float) -> bool:
+    return status == "confirmed" or (status == "single" and confidence >= SURE)
 
 
 @dataclass(frozen=True)
@@ -190,10 +246,15 @@ def _about(found: record.Record, said: Mapping[str, JSON]) -> list[About]:
 def _section(name: str, found: record.Record) -> Section | None:
     result = found.results.get(name)
     failure = found.failures.get(name)
-    if result is None and failure is None:
+    if (result is None and failure is None) or _is_unheard(result):
         return None
     shown = () if result is None else _shown_columns(name)
     return Section(name, _own_template(name), [_cell(getattr(result, c.name), c) for c in shown], result, failure)
+
+
+def _is_unheard(result: Any) -> bool:
+    """Whether it weighs what models heard, and there was none."""
+    return isinstance(result, (Tags, Vocals)) and not result.evidence
 
 
 @cache
@@ -247,4 +308,4 @@ def _table(section: Section) -> Markup:
 def _table_parts(analyser: str) -> tuple[str, ...]:
     """The table's HTML, cut where the values belong."""
     rows = [shown_as(analyser, column, _CUT) for column in _shown_columns(analyser)]
-    return tuple(render("sections/_table.html", rows=rows).split(_CUT))
+    return tuple(render("sections/_table.html", rows=rows, analyser=analyser).split(_CUT))

@@ -39,7 +39,7 @@ def fact(label: str, said: dict[str, Any] | None = None, **changes: Any) -> Fact
 
 
 def test_a_calm_track_has_one_state() -> None:
-    assert texts() == ["fast analysis done"]
+    assert texts() == ["deep analysis done"]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_calm_track_has_one_state() -> None:
     ],
 )
 def test_what_a_person_should_know_first(changes: dict[str, Any], text: str) -> None:
-    assert texts(**changes) == ["fast analysis done", text]
+    assert texts(**changes) == ["deep analysis done", text]
 
 
 def test_failures_come_before_what_was_skipped() -> None:

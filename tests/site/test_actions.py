@@ -253,9 +253,9 @@ def test_times_are_utc_and_say_so() -> None:
 
 
 def test_every_kind_of_event_has_a_count() -> None:
-    counted = {"stored", "duplicate", "refreshed", "failed", "left"}
-    run = actions.Run("x.jsonl", None, None, "run", True, 1, 2, 3, 4, 5, 15)
+    counted = {"stored", "duplicate", "refreshed", "deepened", "failed", "left"}
+    run = actions.Run("x.jsonl", None, None, "run", True, 1, 2, 3, 4, 5, 6, 21)
     assert dict(run.counts) == dict(
-        zip(("stored", "duplicate", "refreshed", "failed", "left"), range(1, 6), strict=True)
+        zip(("stored", "duplicate", "refreshed", "deepened", "failed", "left"), range(1, 7), strict=True)
     )
     assert {kind for kind, _ in run.counts} == counted

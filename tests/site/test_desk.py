@@ -345,7 +345,7 @@ def test_a_tracks_page_has_it_above_the_analysers_and_says_it_in_its_header(tmp_
     assert '<a href="#advice">1 fault, 1 warning</a>' in page
     assert '<a href="#checks">✗ 1/3 checks</a>' in page
     parts = page.partition('<nav class="parts"')[2].partition("</nav>")[0]
-    assert re.findall('href="#([a-z]+)"', parts)[:4] == ["advice", "checks", "platforms", "loudness"]
+    assert re.findall('href="#([a-z]+)"', parts)[:5] == ["advice", "checks", "platforms", "prompt", "loudness"]
     about = page.partition('<aside class="about"')[2].partition("</aside>")[0]
     assert "<span>Brighter than 83&nbsp;%</span>" in about
     assert "In your techno" in about

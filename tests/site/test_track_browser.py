@@ -201,7 +201,7 @@ def test_states_are_labels_of_the_header(site: Path, opened: Any) -> None:
     def states(name: str) -> list[str]:
         return [str(text) for text in opened(named(site, name)).locator(".states li").all_inner_texts()]
 
-    assert states("song")[0] == "fast analysis done"
+    assert states("song")[0] == "deep analysis done"
     assert any("checks" in text for text in states("song"))
     assert "clipped" in states("broken")
     assert "silent" in states("silence")

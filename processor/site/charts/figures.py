@@ -29,6 +29,7 @@ from processor.site.charts.frame import (
     spans,
     time_axis,
 )
+from processor.site.charts.heard import arrangement_chart, stems_chart, voice_chart
 from processor.site.charts.music import Candidate, Section, chord_name, relation, root_style
 from processor.site.charts.pictures import chroma_chart, spectrogram_chart
 
@@ -351,6 +352,24 @@ class Figures:
         note = "Only where a sound was left alone long enough to be heard fading."
         axis = Axis("s", low=0.0, height=SMALL, digits=2, note=note, least_span=1.0)
         return curves_chart("Decay over time", [line], axis, self.timeline)
+
+    def stems(self) -> Chart | None:
+        """The level of each stem that is there."""
+        return stems_chart(self.results, self.timeline)
+
+    def arrangement(self) -> Chart | None:
+        """What is heard when."""
+        return arrangement_chart(self.results, self.timeline)
+
+    def brightness(self) -> Chart | None:
+        """The centre of the spectrum in each second."""
+        line = Curve("Brightness", curve(self.results["frames"].brightness_hz), HALF_S, keep="mean")
+        axis = Axis("Hz", low=0.0, height=SMALL, digits=0, note="The middle of the spectrum in each second.")
+        return curves_chart("Brightness over time", [line], axis, self.timeline)
+
+    def voice(self) -> Chart | None:
+        """Where a voice is."""
+        return voice_chart(self.results, self.timeline)
 
     def production_rows(self) -> list[tuple[Section, list[float | None]]]:
         """Production by section, where there is a value for each."""

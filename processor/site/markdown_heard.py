@@ -1,0 +1,55 @@
+"""What models heard, in `report.md`: stems, a voice, and the tags with what speaks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from processor.record import Record
+from processor.site.markdown_text import code, escaped, folded, table
+from processor.site.rendering import NOTHING, text_of
+
+
+def heard_blocks(found: Record) -> Iterator[str]:
+    """Blocks of Markdown; none where no model has listened."""
+    stems, vocals, tags = (found.results.get(name) for name in ("stems", "vocals", "tags"))
+    if stems is not None and stems.names:
+        yield from _stems(stems)
+    if vocals is not None and vocals.present is not None:
+        yield "## Voice"
+        yield _voice(vocals)
+        yield folded("What speaks for and against it", "\n".join(f"- {escaped(one)}" for one in vocals.evidence))
+    if tags is not None and tags.names:
+        yield "## Tags"
+        rows = [
+            [escaped(name), escaped(category), escaped(status), f"{text_of(100 * sure, 0)} %", escaped(evidence)]
+            for name, category, status, sure, evidence in zip(
+                tags.names, tags.categories, tags.statuses, tags.confidences, tags.evidence, strict=False
+            )
+        ]
+        yield table(["Tag", "Category", "Status", "Confidence", "Evidence"], "lllrl", rows)
+
+
+def _stems(stems: Any) -> Iterator[str]:
+    yield "## Stems"
+    rows = [
+        [
+            escaped(name),
+            "yes" if is_there else "hardly",
+            f"{text_of(level, 1)} LUFS" if level is not None else NOTHING,
+            f"{text_of(100 * time, 0)} %",
+            code(file),
+        ]
+        for name, is_there, level, time, file in zip(
+            stems.names, stems.present, stems.level_lufs, stems.active_share, stems.files, strict=False
+        )
+    ]
+    yield table(["Stem", "There", "Loudness", "Of the time", "File"], "llrrl", rows)
+
+
+def _voice(vocals: Any) -> str:
+    if not vocals.present:
+        return f"No voice was heard ({text_of(100 * (vocals.confidence or 0.0), 0)} % sure)."
+    kind = escaped(vocals.kind or "a voice").capitalize()
+    share = text_of(100 * (vocals.share or 0.0), 0)
+    return f"{kind}, for {share} % of the time ({text_of(100 * (vocals.confidence or 0.0), 0)} % sure)."
