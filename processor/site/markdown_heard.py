@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from processor.record import Record
+from processor.site.charts import clock
+from processor.site.lyrics import lyric_lines
 from processor.site.markdown_text import code, escaped, folded, table
 from processor.site.rendering import NOTHING, text_of
+
+MOST_LINES = 300
 
 
 def heard_blocks(found: Record) -> Iterator[str]:
@@ -19,6 +23,7 @@ def heard_blocks(found: Record) -> Iterator[str]:
         yield "## Voice"
         yield _voice(vocals)
         yield folded("What speaks for and against it", "\n".join(f"- {escaped(one)}" for one in vocals.evidence))
+    yield from _lyrics(found.results.get("lyrics"))
     if tags is not None and tags.names:
         yield "## Tags"
         rows = [
@@ -28,6 +33,15 @@ def heard_blocks(found: Record) -> Iterator[str]:
             )
         ]
         yield table(["Tag", "Category", "Status", "Confidence", "Evidence"], "lllrl", rows)
+
+
+def _lyrics(lyrics: Any) -> Iterator[str]:
+    """Lines with their times, as far as a report bears them."""
+    lines = [] if lyrics is None else lyric_lines(lyrics)
+    if lines:
+        yield "## Lyrics"
+        listed = "\n".join(f"- {clock(start_s)} {escaped(text)}" for start_s, text, _ in lines[:MOST_LINES])
+        yield folded(f"{len(lines)} lines, as a model heard them", listed)
 
 
 def _stems(stems: Any) -> Iterator[str]:

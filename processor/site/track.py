@@ -29,6 +29,7 @@ from processor.site.charts import Figures, clock, time_text
 from processor.site.charts.bands import SIX_NAMES
 from processor.site.deep import lacking
 from processor.site.desk import desk_context
+from processor.site.lyrics import lyric_lines
 from processor.site.media import Pictures, media_of, pictures_of
 from processor.site.player import player_context
 from processor.site.prompt import generation_context, keep_shown, prompt_context, shown_prompts
@@ -129,6 +130,7 @@ def track_page(
         comparisons=[(f"../comparisons/{name}.html", title) for name, title in beside.comparisons],
         alike=beside.alike,
         stems=stems_of(track, found.results, site),
+        lyric_lines=lyric_lines,
         prompt=prompt_context(heard.prompts),
         generation=generation_context(track, found, said),
         at=partial(time_link, media.href if media else None),

@@ -12,6 +12,7 @@ from processor.record import Record
 from processor.site.markdown_heard import heard_blocks
 from tests.libraries import HOSTILE
 from tests.site.test_heard_charts import voice
+from tests.site.test_lyrics import heard
 from tests.site.test_stems import found_stems
 
 TAGS = Tags(
@@ -50,6 +51,12 @@ def test_tags_have_their_evidence() -> None:
     text = blocks(tags=TAGS)
     assert "| drums | instrument | confirmed | 94 % | YAMNet Drum 0.61" in text
     assert "| trumpet | instrument | suppressed | 12 % |" in text
+
+
+def test_lines_stand_with_their_times() -> None:
+    text = blocks(lyrics=heard(["They said", "come back"]))
+    assert "2 lines, as a model heard them" in text
+    assert "- 0:10 come back" in text
 
 
 def test_where_no_model_has_listened_nothing_is_said() -> None:

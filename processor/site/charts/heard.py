@@ -91,6 +91,6 @@ def _bar(first: int, last: int, y: float, row: int, timeline: Timeline) -> str:
     start, end = min(first, timeline.duration_s), min(last, timeline.duration_s)
     x, width = timeline.x(start), max(timeline.x(end) - timeline.x(start), 1.0)
     return (
-        f'<rect class="s{row % 8}" x="{x:.1f}" y="{y:g}" width="{width:.1f}" height="{BAR}"'
+        f'<rect class="heard s{row % 8}" x="{x:.1f}" y="{y:g}" width="{width:.1f}" height="{BAR}"'
         f' data-time="{time_text(start)}"><title>{clock(start)}–{clock(end)}</title></rect>'
     )
