@@ -223,6 +223,7 @@ EXAMPLE = """\
 # device = "auto"               # or "cpu", "cuda", "cuda:1", "mps"
 # threads = 0                   # 0: all processors
 # max_model_memory_bytes = 4_294_967_296   # over this, a model that is not in use is let go
+# worker_memory_bytes = 17_179_869_184     # of the process in which they run
 # deadline_s = 14_400           # of one model for one file
 # labels = ""                   # a file of what CLAP is asked; empty: library/labels.toml where there is one, else ours
 # folder = ""                   # where their weights are kept; empty: liner-notes/models in your cache folder

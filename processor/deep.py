@@ -33,7 +33,7 @@ from processor.graph import Outcome, downstream, plan_keys, upstream
 from processor.library import Track
 from processor.pipeline import Event, audio_key, refresh, stale_tracks
 from processor.record import Failure, Record, read, to_bytes, write
-from processor.sidecars import Sidecars, is_plain
+from processor.sidecars import Sidecars, is_sound
 from processor.site.deep import LOCK_NAME, Running, note_running
 from processor.workspace import Workspace, cannot_write
 
@@ -322,7 +322,7 @@ def _keep(before: Record, after: Record, beside: Sidecars, track: Track) -> None
         beside.settle(named)  # and not what one that failed had written by then
         write(after, track.folder)
         for file in was_named - named:
-            if is_plain(file):
+            if is_sound(file):
                 (track.folder / file).unlink(missing_ok=True)
     except OSError as error:
         raise cannot_write(track.folder, error) from error
@@ -336,7 +336,7 @@ def _alone(workspace: Workspace) -> Iterator[None]:
         WorkspaceBusy: there is another.
         WorkspaceError: the library cannot be written.
     """
-    lock = FileLock(workspace.state / LOCK_NAME, timeout=0)
+    lock = FileLock(workspace.state / LOCK_NAME, timeout=1)  # a page may just be asking whether anybody has it
     try:
         workspace.state.mkdir(parents=True, exist_ok=True)
         lock.acquire()

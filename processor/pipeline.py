@@ -30,6 +30,7 @@ from processor.files import append_line, printable, remove_leftovers
 from processor.graph import Outcome, plan_keys
 from processor.inbox import Claim, Drop, Ignored
 from processor.library import Track
+from processor.prompt.table import note_prompts
 from processor.record import Record, read, write
 from processor.sidecars import Sidecars
 from processor.site import pages
@@ -273,6 +274,7 @@ def publish(workspace: Workspace, *, rebuild: bool = False, progress: catalogue.
             with catalogue.opened(workspace) as connection:
                 changes = catalogue.synchronise(workspace, connection, progress)
                 derived = ledger.derive(workspace, connection, changes.all_tracks)
+                note_prompts(connection, changes.all_tracks)
                 if not catalogue.is_published(workspace, connection):
                     catalogue.publish_snapshot(workspace, connection)
                 pages.publish(

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 import soundfile
@@ -174,8 +174,14 @@ def refused(error: Exception) -> str | None:
 
 def is_plain(name: str) -> bool:
     """Whether a name, which may come from a record that somebody edited, leads to nowhere but below its folder."""
-    parts = PurePosixPath(name).parts
-    return bool(parts) and "\\" not in name and "\0" not in name and not {"..", "/"} & set(parts)
+    path = PurePosixPath(name)
+    leads_out = path.is_absolute() or bool(PureWindowsPath(name).drive) or ".." in path.parts
+    return bool(path.parts) and not leads_out and "\\" not in name and "\0" not in name
+
+
+def is_sound(name: str) -> bool:
+    """Whether a plain name is one of a sound beside a record: in a folder of its own, and FLAC."""
+    return is_plain(name) and len(PurePosixPath(name).parts) > 1 and name.endswith(".flac")
 
 
 def _write(path: Path, sample_rate: int, channels: int, blocks: Iterable[Samples]) -> tuple[int, int]:

@@ -92,6 +92,16 @@ _DERIVED: dict[str, dict[str, tuple[str, str]]] = {
         "why": ("VARCHAR", "Why it matters"),
         "is_own": ("BOOLEAN", "Whether it is a file of library/checks"),
     },
+    "prompts": {
+        "track": ("VARCHAR", "Track"),
+        "id": ("VARCHAR", "Id that a generated song carries in its name or title"),
+        "target": ("VARCHAR", "Generator"),
+        "variant": ("VARCHAR", "faithful, shorter or swapped"),
+        "title": ("VARCHAR", "Title, with the id"),
+        "style": ("VARCHAR", "Style"),
+        "exclusions": ("VARCHAR", "What to leave out"),
+        "lyrics": ("VARCHAR", "Section tags and directions"),
+    },
     "revisions": {
         "track": ("VARCHAR", "Track"),
         "song": ("VARCHAR", "Track that was the song's first bounce"),
@@ -111,6 +121,7 @@ SELECT other.track, library.title, own.space, round(CASE WHEN own.space = 'chara
     THEN list_distance(own.vector, other.vector)
     ELSE 1 - list_cosine_similarity(own.vector, other.vector) END, 4) AS distance
 FROM own JOIN vectors AS other ON other.space = own.space AND other.track <> own.track
+    AND len(other.vector) = len(own.vector)
 JOIN library ON library.track = other.track
 ORDER BY distance, other.track LIMIT most
 """

@@ -109,6 +109,7 @@ def test_a_field_says_what_it_is(analyser: str) -> None:
         declared = column.quantity
         assert declared.label[:1].isupper() or declared.label[:1].isdigit(), column.name
         assert declared.source.strip(), column.name
+        assert not declared.source.startswith("["), "which Markdown takes for a link"
         assert declared.help.endswith((".", "?", "!")), column.name
         assert declared.digits >= 0, column.name
         assert declared.low is None or declared.high is None or declared.low < declared.high, column.name

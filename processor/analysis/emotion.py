@@ -34,7 +34,7 @@ _CAUTION = "A guess by a model of acted speech, not of singing: for display only
 class Emotion:
     """What emotion a model hears in the voice; None where there is no stem of the vocals, or nothing in it."""
 
-    model: str = quantity("", label="Emotion read by", source="[models]", help="The model that guessed.")
+    model: str = quantity("", label="Emotion read by", source="linernotes models list", help="The model that guessed.")
     label: str | None = quantity(
         "", label="Vocal emotion (display only)", source=_MODEL, help=f"The likeliest emotion of the voice. {_CAUTION}"
     )

@@ -47,7 +47,9 @@ _MODEL = "Whisper (Radford et al. 2023) by faster-whisper"
 class Lyrics:
     """What is sung or said; None and no lines where no voice is heard. A model's guess: read it before you use it."""
 
-    model: str = quantity("", label="Written down by", source="[models]", help="The model that heard the words.")
+    model: str = quantity(
+        "", label="Written down by", source="linernotes models list", help="The model that heard the words."
+    )
     heard_in: str = quantity(
         "",
         label="Words heard in",

@@ -41,7 +41,9 @@ _TRACKER = "SwiftF0 (swift-f0) or CREPE (Kim et al. 2018)"
 class Pitch:
     """The pitch of a voice over time; None where there is nothing voiced."""
 
-    model: str = quantity("", label="Pitch tracker", source="[models]", help="The model that followed the pitch.")
+    model: str = quantity(
+        "", label="Pitch tracker", source="linernotes models list", help="The model that followed the pitch."
+    )
     heard_in: str = quantity(
         "",
         label="Pitch heard in",

@@ -15,6 +15,7 @@ from processor.analysis.chroma import Chroma
 from processor.analysis.mel import Mel
 from processor.analysis.mono import Mono
 from processor.analysis.stems import Stems
+from processor.analysis.vocals import Vocals
 from processor.graph import analyser
 from processor.kernels import kernel
 from processor.quantities import quantity
@@ -117,7 +118,14 @@ class Sections:
 
 
 @analyser(version=2)
-def sections(mono: Mono, chroma: Chroma, mel: Mel, beats: Beats | None = None, stems: Stems | None = None) -> Sections:
+def sections(
+    mono: Mono,
+    chroma: Chroma,
+    mel: Mel,
+    beats: Beats | None = None,
+    stems: Stems | None = None,
+    vocals: Vocals | None = None,
+) -> Sections:
     """Cut a track into sections, name those that come again, and guess their roles.
 
     Source: after Foote (ICME 2000) for novelty; Sargent, Bimbot & Vincent (IEEE/ACM TASLP 2017) and Marmoret, Cohen &
@@ -126,7 +134,7 @@ def sections(mono: Mono, chroma: Chroma, mel: Mel, beats: Beats | None = None, s
     duration = mono.duration_s
     if not mel.levels.any() or duration <= 0:
         return Sections(np.zeros((0, 2)), (), (), (), None, 0, np.zeros(0), np.zeros(0), None, None)
-    voice, why = _voice(stems)
+    voice, why = _voice(stems, vocals)
     bars = _form.bars_of(beats.downbeats_s if beats else np.zeros(0), chroma, mel, duration, voice)
     likeness = bars.likeness
     cuts, gains = _form.cuts(likeness)
@@ -161,10 +169,15 @@ def sections(mono: Mono, chroma: Chroma, mel: Mel, beats: Beats | None = None, s
     )
 
 
-def _voice(stems: Stems | None) -> tuple[_form.Voice | None, str]:
-    """The voice, if it was separated and is there, and why it counts or not."""
+def _voice(stems: Stems | None, vocals: Vocals | None) -> tuple[_form.Voice | None, str]:
+    """The voice, if it was separated and is there, and why it counts or not.
+
+    A stem only knows its level, and a lead that leaks into it has one too; `vocals` has asked all models.
+    """
     if stems is None:
         return None, "There are no stems."
+    if vocals is not None and vocals.present is False:
+        return None, "No voice was heard."
     place = stems.names.index(VOICE) if VOICE in stems.names else None
     if place is None or not stems.present[place]:
         return None, "The stems have no voice."

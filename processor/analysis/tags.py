@@ -14,6 +14,7 @@ import numpy as np
 from processor.analysis._fusion_rules import (
     LEAST_ODDS,
     MOST_BELOW,
+    MOST_SURE,
     RULES,
     WEIGHTS,
     Rule,
@@ -25,8 +26,9 @@ from processor.analysis._fusion_rules import (
 from processor.analysis._ontology import CATEGORIES, all_tags, ancestors, tag_of
 from processor.analysis.beats import Beats
 from processor.analysis.heard import Claim, Heard
+from processor.analysis.pitch import Pitch
 from processor.analysis.stems import Stems
-from processor.analysis.vocals import Vocals
+from processor.analysis.vocals import Vocals, pitch_tells_kind
 from processor.graph import analyser
 from processor.quantities import quantity
 
@@ -55,7 +57,7 @@ class Tags:
         "",
         label="Confidences",
         source=_RULE,
-        help="Probability that the tag is right, all evidence weighed.",
+        help=f"Probability that the tag is right, all evidence weighed; {1 - MOST_SURE:.2g} to {MOST_SURE:g}.",
         low=0,
         high=1,
         digits=2,
@@ -83,11 +85,14 @@ class Fact:
         text: in words.
         nats: log-odds that it holds.
         tempos: BPM → how probable each tempo is, where the fact is that.
+        is_measured: whether a stem, a pitch or a tempo is behind it. Else it is made of the taggers' own scores, which
+            must not count twice: it takes away, but gives a tag nothing that they claim, and confirms none.
     """
 
     text: str
     nats: float = 0.0
     tempos: Mapping[float, float] = field(default_factory=dict)
+    is_measured: bool = True
 
 
 @dataclass(frozen=True)
@@ -104,14 +109,20 @@ class _Weighed:
 
 
 @analyser(version=1)
-def tags(heard: Heard, vocals: Vocals, stems: Stems | None = None, beats: Beats | None = None) -> Tags:
+def tags(
+    heard: Heard,
+    vocals: Vocals,
+    stems: Stems | None = None,
+    beats: Beats | None = None,
+    pitch: Pitch | None = None,
+) -> Tags:
     """Weigh every tag.
 
     Source: log-linear pooling of opinions (C. Genest and J. V. Zidek, Statistical Science 1, 1986); `RULES`.
     """
     if not heard.hearings:
         return Tags((), (), (), (), ())
-    facts = facts_of(vocals, stems, beats)
+    facts = facts_of(vocals, stems, beats, pitch)
     names = dict.fromkeys([*all_tags(), *(name for one in heard.hearings for name in one.claims)])
     weighed = [one for name in names if (one := weigh(name, heard, facts)) is not None]
     ranked = sorted(weighed, key=lambda one: (-one.nats, one.name))
@@ -121,21 +132,24 @@ def tags(heard: Heard, vocals: Vocals, stems: Stems | None = None, beats: Beats 
     return Tags(
         names=tuple(one.name for one in listed),
         categories=tuple(one.category for one in listed),
-        confidences=tuple(round(float(sigmoid(one.nats)), 3) for one in listed),
+        confidences=tuple(round(float(np.clip(sigmoid(one.nats), 1 - MOST_SURE, MOST_SURE)), 3) for one in listed),
         statuses=tuple(one.status for one in listed),
         evidence=tuple(one.evidence for one in listed),
     )
 
 
-def facts_of(vocals: Vocals, stems: Stems | None, beats: Beats | None) -> dict[str, Fact]:
+def facts_of(vocals: Vocals, stems: Stems | None, beats: Beats | None, pitch: Pitch | None = None) -> dict[str, Fact]:
     """What was measured; what was not is not there, and no rule asks for it."""
     found: dict[str, Fact] = {}
     if vocals.present is not None and vocals.confidence is not None:
-        nats = float(logit(np.clip(vocals.confidence, 0.5, 0.998))) * (1 if vocals.present else -1)
-        found["voice"] = Fact(_voice_text(vocals), nats)
+        nats = float(logit(np.clip(vocals.confidence, 0.5, MOST_SURE))) * (1 if vocals.present else -1)
+        stem = _stem_text(vocals)
+        found["voice"] = Fact(_voice_text(vocals, stem), nats, is_measured=stem is not None)
         if vocals.kind is not None:
-            for fact, kind in (("speech", "speech"), ("rap", "rap")):
-                found[fact] = Fact(f"the voice is {vocals.kind}", 2.0 if vocals.kind == kind else -5.0)
+            is_measured = pitch_tells_kind(pitch, in_stem=stem is not None)
+            for kind in ("speech", "rap"):
+                given = 2.0 if vocals.kind == kind else -5.0
+                found[kind] = Fact(f"the voice is {vocals.kind}", given, is_measured=is_measured)
     if stems is not None:
         for number, name in enumerate(stems.names):
             found[f"{name} stem"] = _stem_fact(stems, number)
@@ -145,10 +159,14 @@ def facts_of(vocals: Vocals, stems: Stems | None, beats: Beats | None) -> dict[s
     return found
 
 
-def _voice_text(vocals: Vocals) -> str:
+def _stem_text(vocals: Vocals) -> str | None:
+    """What the vocal stem had to say about the voice; None where only taggers were asked."""
+    return next((one.rpartition(" (")[0] for one in vocals.evidence if one.startswith("vocal stem")), None)
+
+
+def _voice_text(vocals: Vocals, stem: str | None) -> str:
     """The answer, and what the vocal stem had to say about it."""
     text = f"voice {100 * (vocals.share or 0):.0f} % of the time" if vocals.present else "no voice"
-    stem = next((one.rpartition(" (")[0] for one in vocals.evidence if one.startswith("vocal stem")), None)
     return text if stem is None else f"{text}, {stem}"
 
 
@@ -161,12 +179,12 @@ def _stem_fact(stems: Stems, number: int) -> Fact:
 def weigh(name: str, heard: Heard, facts: Mapping[str, Fact]) -> _Weighed | None:
     """One tag; None where nobody claims it and no check brings it up."""
     known = [(one.source, one.claims[name]) for one in heard.hearings if name in one.claims]
-    checks = [(rule, given) for rule in RULES if (given := _checked(rule, name, facts)) is not None]
+    checks = [(rule, given) for rule in RULES if (given := _checked(rule, name, facts, bool(known))) is not None]
     nats = sum(given for _, given in checks) + _claimed(known, [rule for rule, _ in checks if rule.tag == name])
     # Nothing is likelier than what it is a kind of: no singing without a voice.
     nats = min([nats, *(facts[rule.fact].nats for rule, _ in checks if rule.replaces and rule.tag != name)])
     claimed = sum(claim.odds >= 0 for _, claim in known)
-    confirmed_by_check = any(given >= TELLING for _, given in checks)
+    confirmed_by_check = any(given >= TELLING and facts[rule.fact].is_measured for rule, given in checks)
     against = min(checks, key=lambda check: check[1], default=None)
     if nats >= 0:
         status = CONFIRMED if claimed + confirmed_by_check >= 2 else SINGLE
@@ -186,14 +204,17 @@ def _claimed(known: list[tuple[str, Claim]], own: list[Rule]) -> float:
     return sum(WEIGHTS[source] * max(claim.odds, least) for source, claim in known) / total if known else least
 
 
-def _checked(rule: Rule, name: str, facts: Mapping[str, Fact]) -> float | None:
-    """What a rule gives a tag, in nats; None where it is about others, or its fact was not measured."""
+def _checked(rule: Rule, name: str, facts: Mapping[str, Fact], is_claimed: bool) -> float | None:
+    """What a rule gives a tag, in nats; None where it is about others, or its fact is not known."""
     fact = facts.get(rule.fact)
     is_below = name != rule.tag and rule.tag in _above(name)
     if fact is None or not (is_below or name == rule.tag):
         return None
     nats = _of_tempo(rule, fact.tempos) if fact.tempos else -fact.nats if rule.is_against else fact.nats
-    return float(np.clip(nats, rule.least, min(rule.most, MOST_BELOW) if is_below else rule.most))
+    most = min(rule.most, MOST_BELOW) if is_below else rule.most
+    if is_claimed and not fact.is_measured and (is_below or not rule.replaces):
+        most = 0.0  # the same scores have claimed the tag
+    return float(np.clip(nats, rule.least, most))
 
 
 def _of_tempo(rule: Rule, tempos: Mapping[float, float]) -> float:
@@ -208,7 +229,8 @@ def _above(name: str) -> frozenset[str]:
 
 
 def _evidence(known: list[tuple[str, Claim]], checks: list[tuple[Rule, float]], facts: Mapping[str, Fact]) -> str:
-    """All that was weighed, in short."""
+    """All that was weighed, in short; not again what repeats the taggers."""
     said = [(f"{source} {claim.word} {claim.raw:.2f}", claim.odds) for source, claim in known]
-    said += [(facts[rule.fact].text, given) for rule, given in checks]
+    told = [(facts[rule.fact], given) for rule, given in checks]
+    said += [(fact.text, given) for fact, given in told if fact.is_measured or given < 0 or not known]
     return " · ".join(f"{text} ({in_words(nats, 1, signed=True)})" for text, nats in said)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from processor.analysis._fusion_rules import WEIGHTS, Points, in_words, logit, sigmoid
+from processor.analysis._fusion_rules import MOST_SURE, WEIGHTS, Points, in_words, logit, sigmoid
 from processor.analysis._windows import pooled
 from processor.analysis.heard import Heard
 from processor.analysis.pitch import Pitch
@@ -71,7 +71,7 @@ class Vocals:
         "",
         label="Sureness of the voice",
         source="sum of the evidence in log-odds, limits measured on real pieces",
-        help="How sure that answer is: 0.5 is a guess.",
+        help=f"How sure that answer is: 0.5 is a guess, and nothing is surer than {MOST_SURE:g}.",
         low=0,
         high=1,
         digits=2,
@@ -161,7 +161,7 @@ def vocals(
     presence = _by_second(spans if present else spans[:0], seconds)
     return Vocals(
         present=present,
-        confidence=max(chance, 1 - chance),
+        confidence=min(max(chance, 1 - chance), MOST_SURE),
         share=float(presence.mean()) if presence.size else 0.0,
         kind=_kind(heard, stem, pitch, tags_vocals) if present else None,
         evidence=tuple(f"{one.text} ({in_words(one.nats, 1, signed=True)})" for one in evidence),
@@ -315,6 +315,19 @@ def _kind(heard: Heard, stem: _Stem | None, pitch: Pitch | None, tags: TagsVocal
     }
     best = max(odds, key=lambda kind: odds[kind])
     return best if odds[best] > 0 else None
+
+
+def pitch_tells_kind(pitch: Pitch | None, *, in_stem: bool) -> bool:
+    """Whether the pitch has a say in the kind of voice; where not, it is the taggers' word alone.
+
+    Args:
+        pitch: that was followed, if it was.
+        in_stem: whether there is a vocal stem.
+    """
+    steady = None if pitch is None else steadiness(pitch)
+    if pitch is None or steady is None:
+        return False
+    return steady < SPEECH_STEADY or (in_stem and pitch.heard_in == STEM)
 
 
 def _rapping(tags: TagsVocals | None) -> float:

@@ -127,7 +127,7 @@ def _facts(settings: Models, one: Standing) -> dict[str, Any]:
 @home_option
 @json_option
 def get_models(names: tuple[str, ...], own: Path | None, accept_licence: bool, home: str | None, as_json: bool) -> int:
-    """Fetch models: from the registry or hub that has them, by its own client, verified by their hashes.
+    """Fetch models: from the registry or hub that has them, by its own client, verified where their hashes are known.
 
     Each goes into a folder of its own in your cache, or in what `folder` in the section [models] names.
     """
@@ -207,6 +207,8 @@ def _tell(settings: Models, model: Model, got: Got, as_json: bool) -> None:
         say(f"Passed over: {reason}", err=True)
     where = decodable(str(got.folder))
     click.echo(f"{model.name}: {where} (from {got.source})" if got.source else f"{model.name}: {where} (was here)")
+    if got.source and not any(file.sha256 for file in model.files):
+        say("  No hash of its files is known here: they are as they came.", err=True)
     if missing:
         say(f"{model.name} needs {', '.join(missing)}: {install(model)}", err=True)
 

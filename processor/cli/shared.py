@@ -82,12 +82,20 @@ def open_workspace(home: str | None, *, create: bool = False, workers: int | Non
             click.echo(f"Made a new workspace in {path}", err=True)
     else:
         workspace = existing(path)
-    labels = workspace.library / "labels.toml"
-    if not settings.models.labels and labels.is_file():
+    labels = _own_labels(workspace, settings)
+    if labels is not None:
         settings = replace(settings, models=replace(settings.models, labels=str(labels)))
     if workers is not None:
         settings = replace(settings, workers=replace(settings.workers, count=workers))
     return workspace, settings
+
+
+def _own_labels(workspace: Workspace, settings: Settings) -> Path | None:
+    """A person's own labels for CLAP: the file that the settings name, seen from the workspace, else the library's."""
+    if settings.models.labels:
+        return workspace.home / Path(settings.models.labels).expanduser()
+    found = workspace.library / "labels.toml"
+    return found if found.is_file() else None
 
 
 @contextmanager

@@ -6,6 +6,7 @@ read as weights only, which is what torch does since 2.6 unless it is told other
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ import numpy as np
 
 from processor.errors import ModelError
 from processor.models.separation import Sound, centred, source_names
+
+UNSAFE_VARIABLE = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 
 if TYPE_CHECKING:
     from processor.models.loading import Machine
@@ -63,6 +66,12 @@ def load(model: Model, folder: Path, machine: Machine) -> Roformer:
 
 def _built(checkpoint: Path, facts: dict[str, Any], device: str) -> Any:
     """What audio-separator makes of a checkpoint; what its imports say of their own future helps nobody here."""
+    import torch
+
+    # Its own reading trusts what torch does by default, which this variable turns into running what a file says.
+    if os.environ.get(UNSAFE_VARIABLE):
+        raise ModelError(f"{UNSAFE_VARIABLE} is set, with which weights could run code; unset it")
+    torch.load(checkpoint, map_location="cpu", weights_only=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from audio_separator.separator.roformer.roformer_loader import RoformerLoader

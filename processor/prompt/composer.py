@@ -33,6 +33,9 @@ _CHOSEN = ("genre", "voice", "tempo", "key", "metre", "scoring", "instrument", "
 _ESSENTIAL = ("genre", "voice", "vocal", "scoring", "instrument", "mood", "tempo", "pace", "metre", "key")
 _REST = ("timing", "rhythm", "attack", "tone", "texture", "dynamics", "space", "reverb", "colour")
 _REST_DEEP = ("melody", "production", "era")
+# The shorter variant has at most this share of the faithful style's characters, and always keeps these.
+SHORTER_SHARE = 0.6
+_LASTING = frozenset(("tempo", "key", "voice"))
 _NO_MUSIC = {"speech": "speech", "noise": "noise", "silence": "silence"}
 
 
@@ -160,7 +163,9 @@ def _composed(ground: _Ground, target: Target, variant: str) -> Prompt:
     results, parts = ground.results, ground.parts
     swapped = swap(ground.phrases) if variant == SWAPPED else None
     phrases = ground.phrases if swapped is None else tuple(swapped.apply(phrase) for phrase in ground.phrases)
-    chosen = _style(phrases, target.essentials if variant == SHORTER else target.style, target.essentials)
+    chosen = _style(phrases, target.style, target.essentials)
+    if variant == SHORTER:
+        chosen = _shorter(chosen, target.essentials)
     excluded = _excluded(chosen, swapped, target.exclusions)
     instruments = [one.text for one in chosen if one.topic == "instrument"]
     heard = [one.text for one in ground.phrases if one.topic == "instrument"]
@@ -173,8 +178,8 @@ def _composed(ground: _Ground, target: Target, variant: str) -> Prompt:
         target=target,
         variant=variant,
         title="",
-        style=", ".join(phrase.text for phrase in chosen),
-        exclusions=", ".join(phrase.text for phrase in excluded),
+        style=_line(chosen),
+        exclusions=_line(excluded),
         lyrics=_lyrics(sections, target),
         phrases=tuple(chosen),
         excluded=tuple(excluded),
@@ -242,6 +247,19 @@ def _ordered(phrases: Sequence[Phrase], first: Sequence[str]) -> list[Phrase]:
 def _style(phrases: Sequence[Phrase], most: int, essentials: int) -> list[Phrase]:
     """The phrases of a style: what matters most is chosen first, and shown as one would say it."""
     return _ordered(_fitting(_ordered(phrases, _CHOSEN), most, essentials), _ESSENTIAL)
+
+
+def _shorter(chosen: Sequence[Phrase], most: int) -> list[Phrase]:
+    """The most telling phrases of a style: no more characters than the essentials have, and much fewer than it has."""
+    limit = min(most, int(SHORTER_SHARE * len(_line(chosen))))
+    kept = _ordered(chosen, _CHOSEN)
+    while len(_line(kept)) > limit and any(phrase.topic not in _LASTING for phrase in kept):
+        kept.pop(max(at for at, phrase in enumerate(kept) if phrase.topic not in _LASTING))
+    return _ordered(kept, _ESSENTIAL)
+
+
+def _line(phrases: Sequence[Phrase]) -> str:
+    return ", ".join(phrase.text for phrase in phrases)
 
 
 def _fitting(phrases: Sequence[Phrase], most: int, essentials: int) -> list[Phrase]:

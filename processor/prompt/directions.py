@@ -133,8 +133,8 @@ def directions(
             *_energy(part, before, parts, loudest),
             *_stems(part, before),
             *_instruments(part, before, instruments),
-            *([] if is_song is False else _voice(part, before)),
-            *_delivery(part, results),
+            # Without a voice, what was followed as one is an instrument.
+            *([] if is_song is False else (*_voice(part, before), *_delivery(part, results))),
             *_traits(part, parts, 1.0),
         ]
         phrases = phrases or _traits(part, parts, SLIGHT)[:1] or [_unchanged(part)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,8 @@ SECTIONS = 2
 # Two curves of loudness are alike where both hardly move, or where they move together.
 ARC_LU, ARC_CORRELATION = 2.0, 0.6
 TAGS_SHARE = 0.5
-# Downloads get "_", " " or nothing in the place of the dash.
-_ID = re.compile(r"(?i)(?<![0-9a-z])ln[-_ –]?([0-9a-f]{8})(?![0-9a-z])")
+# A text that is full of ids is a stranger's; no more of them are looked up.
+MOST_IDS = 8
 _MULTIPLES = {2.0: "double tempo", 0.5: "half tempo", 3.0: "three times the tempo", 1 / 3: "a third of the tempo"}
 _MULTIPLES |= {1.5: "three halves of the tempo", 2 / 3: "two thirds of the tempo"}
 
@@ -83,30 +84,39 @@ class Generation:
         }
 
 
-def id_in(found: Record, said: Mapping[str, JSON]) -> str | None:
-    """The id of a prompt in a file's name, its title or comment, or a person's words; None if there is none."""
+def ids_in(found: Record, said: Mapping[str, JSON]) -> dict[str, bool]:
+    """What may be ids of prompts in a file's name, its title or comment, or a person's words, in this order.
+
+    Returns:
+        Id → whether it is written as we write it, with "-" or with the "_" of a download. What is not may as well be a
+        date: "ln 20240101".
+    """
     tags: Metadata | None = found.results.get("metadata")
     texts = [found.name, *([] if tags is None else [tags.title, tags.comment]), said.get("title"), said.get("note")]
+    ids: dict[str, bool] = {}
     for text in texts:
-        match = _ID.search(str(text or ""))
-        if match is not None:
-            return f"ln-{match[1].lower()}"
-    return None
+        # Some systems write "ö" as two signs, of which the second is no letter.
+        for match in tagged.ID.finditer(unicodedata.normalize("NFC", str(text or ""))):
+            name = f"ln-{match['digits'].lower()}"
+            ids[name] = ids.get(name, False) or match["dash"] in ("-", "_")
+    return dict(islice(ids.items(), MOST_IDS))
 
 
 def generation_of(found: Record, said: Mapping[str, JSON], folder: Path) -> Generation | None:
-    """What a song was asked to be, if it carries the id of a prompt.
+    """What a song was asked to be, if it carries the id of a prompt that is known, or what can be nothing but an id.
 
     Args:
         found: its record.
         said: a person's words about it.
         folder: where prompts are kept.
     """
-    name = id_in(found, said)
-    if name is None:
-        return None
-    kept = read_kept(folder, name)
-    return Generation(name, kept, () if kept is None else compared(kept.asked, found.results))
+    ids = ids_in(found, said)
+    for name in ids:
+        kept = read_kept(folder, name)
+        if kept is not None:
+            return Generation(name, kept, compared(kept.asked, found.results))
+    unknown = next((name for name, is_sure in ids.items() if is_sure), None)
+    return None if unknown is None else Generation(unknown, None, ())
 
 
 def compared(asked: Asked, results: Results) -> tuple[Row, ...]:

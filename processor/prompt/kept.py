@@ -2,13 +2,18 @@
 
 A song may come back months later, when the track that its prompt was made from has been analysed anew, renamed or taken
 away. What was asked is known from here. The id is a hash of all that was asked, so a file never changes.
+
+Beside them, `of-<hash>.txt` lists the ids that were made for one track, those shown last at the end: so the oldest can
+be taken away without reading the others, of which a library may have a hundred thousand.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,18 +72,65 @@ def keep(folder: Path, prompts: Iterable[Prompt], track: str) -> int:
     Raises:
         OSError: they cannot be written.
     """
-    made = 0
-    for prompt in prompts:
-        path = folder / f"{prompt.id}.json"
-        if path.is_file():
-            continue
+    shown = list(prompts)
+    new = {prompt.id: prompt for prompt in shown if not (folder / f"{prompt.id}.json").is_file()}
+    listed = _listed(folder, track)
+    # What another track was given first is on that track's list.
+    last = dict.fromkeys(prompt.id for prompt in shown if prompt.id in new or prompt.id in listed)
+    now = [*(name for name in listed if name not in last), *last]
+    if new:
+        folder.mkdir(parents=True, exist_ok=True)
+    if now != listed:
+        _list(folder, track, now)
+    for prompt in new.values():
         texts = {name: getattr(prompt, name) for name in _TEXTS[2:]}
         tree = {"schema": SCHEMA, "id": prompt.id, "track": track, "target": prompt.target.name, **texts}
-        folder.mkdir(parents=True, exist_ok=True)
         content = json.dumps({**tree, "asked": prompt.asked.told()}, ensure_ascii=False, indent=1) + "\n"
-        write_atomically(path, content, durable=False)  # while its track is there, it can be composed again
-        made += 1
-    return made
+        # While its track is there, it can be composed again.
+        write_atomically(folder / f"{prompt.id}.json", content, durable=False)
+    return len(new)
+
+
+def prune(folder: Path, track: str, most: int) -> int:
+    """Take away the prompts of a track that were shown longest ago; return how many.
+
+    Args:
+        folder: from `folder_of`.
+        track: as it was given to `keep`.
+        most: as many are left.
+
+    Raises:
+        OSError: the list of those that are left cannot be written.
+    """
+    listed = _listed(folder, track)
+    if len(listed) <= most:
+        return 0
+    removed = 0
+    for name in listed[: len(listed) - most]:
+        with contextlib.suppress(OSError):  # what is gone is gone; what is no file of ours is left alone
+            (folder / f"{name}.json").unlink()
+            removed += 1
+    _list(folder, track, listed[len(listed) - most :])
+    return removed
+
+
+def _list_path(folder: Path, track: str) -> Path:
+    digest = hashlib.sha256(track.encode(errors="surrogatepass")).hexdigest()[:16]
+    return folder / f"of-{digest}.txt"
+
+
+def _listed(folder: Path, track: str) -> list[str]:
+    """Ids that were made for a track, each once, those shown last at the end; lines that are no ids are passed over."""
+    try:
+        with _list_path(folder, track).open("rb") as file:
+            lines = file.read(MAX_BYTES).decode("ascii", "replace").splitlines()
+    except OSError:
+        return []
+    return list(dict.fromkeys(line for line in lines if ID.fullmatch(line)))
+
+
+def _list(folder: Path, track: str, names: Sequence[str]) -> None:
+    write_atomically(_list_path(folder, track), "".join(f"{name}\n" for name in names), durable=False)
 
 
 def read_kept(folder: Path, name: str) -> Kept | None:

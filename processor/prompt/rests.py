@@ -10,7 +10,7 @@ from processor.analysis.melody import Melody
 from processor.analysis.sections import UNCLEAR, Sections
 from processor.analysis.vocals import Vocals
 from processor.prompt.facts import Phrase
-from processor.prompt.tagged import has_tags
+from processor.prompt.tagged import has_tags, has_voice
 from processor.prompt.words import SURE_KEY
 from processor.record import Results
 
@@ -35,7 +35,7 @@ def _deep(results: Results) -> list[str]:
         "separated stems": "stems" in results,
         "listening for a voice": vocals is not None and vocals.present is not None,
         "taggers": has_tags(results),
-        "the melody": melody is not None and melody.note_count is not None,
+        "the melody": melody is not None and melody.note_count is not None and has_voice(results),
     }
     return [words for words, is_there in given.items() if is_there]
 

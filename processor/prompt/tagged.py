@@ -1,7 +1,7 @@
 """What models and people say of a track, in words: genre, voice, instruments, mood, melody.
 
 Labels come from files that may be edited, and tags of files are hostile. So a genre of a tag counts only as one of our
-own names for genres, a label only if it is plain words, and nothing that is a name in the file's tags is ever said.
+own names for genres, a label only if we wrote it, and nothing that is a name in the file's tags is ever said.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from processor.analysis._ontology import all_tags, ancestors
 from processor.analysis.melody import Melody
@@ -16,6 +17,7 @@ from processor.analysis.metadata import Metadata
 from processor.analysis.tags import CONFIRMED, SINGLE, Tags
 from processor.analysis.vocals import Vocals
 from processor.feedback.genres import GENERAL, genre_named, genres, plain_words
+from processor.models.labels import read_labels
 from processor.prompt.facts import Evidence, Phrase
 from processor.record import JSON, Results
 
@@ -34,9 +36,9 @@ _SAID_BETTER = frozenset(
         *("vocals", "singing", "rapping", "spoken word", "instrumental"),
     ]
 )
-_PLAIN = re.compile(r"[a-z0-9][a-z0-9 '&/+-]{1,39}")
 _TITLE = re.compile(r"[\w][\w ,.'!?&()-]{0,79}")
-_ID = re.compile(r"(?i)\bln[-_ ]?[0-9a-f]{8}\b")
+# Downloads get "_", " " or nothing in the place of the dash; a letter of any script before it makes another word of it.
+ID = re.compile(r"(?i)(?<![^\W_])ln(?P<dash>[-_ –]?)(?P<digits>[0-9a-f]{8})(?![^\W_])")
 # A name of so few letters is a word of everybody's ("U2" is none); the rest of a file's tags must not be said.
 SHORTEST_NAME = 3
 # Words of names that are everybody's.
@@ -77,7 +79,7 @@ def voice(results: Results) -> Iterator[Phrase]:
 def melody(results: Results) -> Iterator[Phrase]:
     """How far a voice reaches and whether its notes swing."""
     found: Melody | None = results.get("melody")
-    if found is None:
+    if found is None or not has_voice(results):
         return
     if found.range_semitones is not None:
         words = next(words for most, words in _RANGES if found.range_semitones <= most or most == _RANGES[-1][0])
@@ -99,6 +101,12 @@ def tags(results: Results) -> Iterator[Phrase]:
             yield Phrase(_worded(tag), tag.category, (Evidence("tags.names", tag.name), proof))
 
 
+def has_voice(results: Results) -> bool:
+    """Whether there may be a voice: False only where somebody listened and heard none."""
+    vocals: Vocals | None = results.get("vocals")
+    return vocals is None or vocals.present is not False
+
+
 def has_tags(results: Results) -> bool:
     """Whether any tagger has named anything."""
     found: Tags | None = results.get("tags")
@@ -115,12 +123,11 @@ class _Tag:
 def _sure_tags(results: Results) -> list[_Tag]:
     """Tags that are sure enough and that nothing of our own says better, the surest first."""
     found: Tags | None = results.get("tags")
-    vocals: Vocals | None = results.get("vocals")
-    is_sung = vocals is None or vocals.present is not False
+    is_sung = has_voice(results)
     chosen = []
     rows = [] if found is None else zip(found.names, found.categories, found.confidences, found.statuses, strict=False)
     for label, category, confidence, status in rows:
-        name = plain_label(label)
+        name = _our_label(label)
         least = SURE_GENRE if category == "genre" else SURE_SINGLE
         is_sure = status == CONFIRMED or (status == SINGLE and confidence >= least)
         if name is None or not is_sure or category not in MOST or name in _SAID_BETTER:
@@ -142,15 +149,22 @@ def _worded(tag: _Tag) -> str:
     return f"{tag.name} production" if tag.category == "production" and " " not in tag.name else tag.name
 
 
-def plain_label(label: str) -> str | None:
-    """A label in small letters; None where it is not a few plain words."""
+def _our_label(label: str) -> str | None:
+    """A label in small letters; None where we did not write it: a person's own may be an artist's name."""
     text = label.lower()
-    return text if _PLAIN.fullmatch(text) else None
+    return text if text in _our_labels() else None
+
+
+@cache
+def _our_labels() -> frozenset[str]:
+    """Our tags, and the labels that CLAP is asked where a person has no file of labels."""
+    asked = (label for category in read_labels(None).categories for label in category.labels)
+    return frozenset(label.lower() for label in (*all_tags(), *asked))
 
 
 def is_plain_title(text: str) -> bool:
     """Whether a title is letters, digits and common signs, and carries no id of a prompt."""
-    return bool(_TITLE.fullmatch(text)) and not _ID.search(text)
+    return bool(_TITLE.fullmatch(text)) and not ID.search(text)
 
 
 def names_in(results: Results, said: Mapping[str, JSON], file: str) -> frozenset[str]:

@@ -134,6 +134,7 @@ def read_running(workspace: Workspace) -> Running | None:
     try:
         found = Running(**json.loads((workspace.state / STATE_NAME).read_bytes()))
         with FileLock(workspace.state / LOCK_NAME, timeout=0):
+            (workspace.state / STATE_NAME).unlink(missing_ok=True)  # its process was killed; nobody need ask again
             return None
     except Timeout:
         return found

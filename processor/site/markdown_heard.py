@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from processor.record import Record
 from processor.site.charts import clock
+from processor.site.charts.frame import runs
 from processor.site.lyrics import lyric_lines
 from processor.site.markdown_text import code, escaped, folded, table
 from processor.site.rendering import NOTHING, text_of
 
 MOST_LINES = 300
+MOST_RUNS = 20
 
 
 def heard_blocks(found: Record) -> Iterator[str]:
@@ -23,6 +27,7 @@ def heard_blocks(found: Record) -> Iterator[str]:
         yield "## Voice"
         yield _voice(vocals)
         yield folded("What speaks for and against it", "\n".join(f"- {escaped(one)}" for one in vocals.evidence))
+    yield from _frames(found.results.get("frames"))
     yield from _lyrics(found.results.get("lyrics"))
     if tags is not None and tags.names:
         yield "## Tags"
@@ -42,6 +47,24 @@ def _lyrics(lyrics: Any) -> Iterator[str]:
         yield "## Lyrics"
         listed = "\n".join(f"- {clock(start_s)} {escaped(text)}" for start_s, text, _ in lines[:MOST_LINES])
         yield folded(f"{len(lines)} lines, as a model heard them", listed)
+
+
+def _frames(frames: Any) -> Iterator[str]:
+    """What is heard when, in runs of whole seconds."""
+    if frames is None or not frames.tag_names:
+        return
+    top = np.asarray(frames.top_tags, np.float64)
+    if top.ndim != 2:
+        return
+    rows = []
+    for number, name in enumerate(frames.tag_names):
+        found = [f"{clock(start)}–{clock(end)}" for start, end in runs((top == number).any(axis=1))]
+        if found:
+            rest = f" and {len(found) - MOST_RUNS} more" if len(found) > MOST_RUNS else ""
+            rows.append([escaped(name), ", ".join(found[:MOST_RUNS]) + rest])
+    if rows:
+        yield "## What is heard when"
+        yield table(["Tag", "Among the surest three of its second"], "ll", rows)
 
 
 def _stems(stems: Any) -> Iterator[str]:

@@ -12,7 +12,7 @@ from processor.library import Track, read_person
 from processor.prompt.composer import NoPrompt, Prompt, prompts_of
 from processor.prompt.facts import Evidence, plain
 from processor.prompt.generations import CLOSE, OFF, Generation, Row, generation_of
-from processor.prompt.kept import FOLDER, keep
+from processor.prompt.kept import FOLDER, keep, prune
 from processor.prompt.targets import DEFAULT, target_named
 from processor.record import JSON, Record, read
 from processor.site.rendering import text_of
@@ -25,6 +25,8 @@ _ABOUT = {
     "swapped": "One element in the place of another.",
 }
 LINE = 90  # characters that a line of a field shows
+# Prompts of one track that are kept: ten times its variants. Each new analysis may word them anew.
+MOST_KEPT = 30
 MARKS = {CLOSE: "✓", OFF: "✗"}
 
 
@@ -157,10 +159,17 @@ def prompts_for(track: Track) -> tuple[Prompt, ...] | str:
 def keep_shown(track: Track, made: tuple[Prompt, ...] | str) -> int:
     """Keep what a page shows, so that its ids are known when a song comes back; return how many were new.
 
+    Of each track the prompts that were shown last are kept.
+
     Raises:
         OSError: they cannot be written.
     """
-    return 0 if isinstance(made, str) else keep(prompts_folder(track), made, track.id)
+    if isinstance(made, str):
+        return 0
+    new = keep(prompts_folder(track), made, track.id)
+    if new:
+        prune(prompts_folder(track), track.id, MOST_KEPT)
+    return new
 
 
 def prompt_context(made: tuple[Prompt, ...] | str) -> PromptBox:

@@ -23,6 +23,7 @@ from processor.tables import FRAMES
 _TABLES = {
     "advice": "What the mix desk says of each track, one row a finding, the worst first.",
     "checks": "How each track did in each check, the built-in ones and your own of `library/checks/`.",
+    "prompts": "What to ask a music generator for, one row a variant; `linernotes prompt` has other targets.",
     "revisions": "Which tracks are bounces of one song, one row a bounce; a song with one bounce has none.",
     "library": "What each track is and where it lies.",
     FRAMES: "Each second of each track: loudness, brightness, a voice, the level of each stem, and what is heard.",
@@ -50,6 +51,7 @@ _QUESTIONS = {
     "material": "SELECT kind, count(*) AS tracks FROM material GROUP BY ALL ORDER BY 2 DESC",
     "advice": "SELECT id, count(*) AS tracks FROM advice WHERE severity = 'fault' GROUP BY ALL ORDER BY 2 DESC",
     "checks": "SELECT track, id, expected, found FROM checks WHERE status = 'fail' ORDER BY track",
+    "prompts": "SELECT track, title, style FROM prompts WHERE variant = 'faithful' ORDER BY track",
     "revisions": "SELECT song, max(number) AS bounces, max_by(track, number) AS latest FROM revisions GROUP BY ALL",
     "stems": "SELECT track, names, present, level_lufs FROM stems ORDER BY track",
     "vocals": "SELECT track, share, kind FROM vocals WHERE present ORDER BY share DESC",

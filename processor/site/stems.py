@@ -18,6 +18,7 @@ from processor.config import Settings
 from processor.errors import RecordError, WorkspaceError
 from processor.files import remove_leftovers
 from processor.library import Track
+from processor.sidecars import is_sound
 from processor.site.media import FOLDER, PREVIEW, Encoding, Progress, make_preview
 from processor.workspace import Workspace, cannot_write
 
@@ -134,7 +135,7 @@ def _wanted(folder: Path, tracks: Sequence[Track], settings: Settings) -> dict[s
         for name, file, sha256 in zip(stems.names, stems.files, stems.file_sha256, strict=False):
             source = track.folder / file
             made = preview_name(track, name, sha256)
-            if source.is_file() and _OURS.fullmatch(made):
+            if is_sound(file) and source.is_file() and _OURS.fullmatch(made):
                 found[made] = Encoding(source, "", settings.limits, track=track.id, target=folder / made)
     return found
 

@@ -136,7 +136,7 @@ def read_stems(audio: Audio, sidecars: Sidecars) -> Stems:
         energy_share=tuple(float(row.sum() / mix.sum()) for row in powers),
         active_share=tuple(float(np.mean(row > 0.01 * mix)) for row in powers),
         sum_error_db=None,
-        clipped_samples=0,
+        clipped_stem_samples=0,
         sample_rate=audio.sample_rate,
         hop_s=HOP_S,
         files=tuple(f"{name}.flac" for name in names),
@@ -166,7 +166,7 @@ def fuse(item: Mapping[str, Any], folder: Path, given: Given) -> Case:
     words = heard(given.yamnet)
     voice = vocals(words, given.stems, given.pitch, given.voices)
     alone = vocals(Heard(()), given.stems, given.pitch).present
-    made = tags(words, voice, given.stems, given.beats)
+    made = tags(words, voice, given.stems, given.beats, given.pitch)
     return Case(item["id"], item["truth"], folder, words, voice, made, bool(alone))
 
 

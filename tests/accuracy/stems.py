@@ -192,7 +192,7 @@ def as_stems(whole: Samples, sounds: Mapping[str, Samples]) -> Stems:
         energy_share=measured.shares(),
         active_share=(1.0,) * len(sounds),
         sum_error_db=measured.sum_error_db(),
-        clipped_samples=0,
+        clipped_stem_samples=0,
         sample_rate=SAMPLE_RATE_HZ,
         hop_s=HOP_S,
         files=(),

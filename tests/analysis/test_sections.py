@@ -16,6 +16,7 @@ from processor.analysis.mel import mel
 from processor.analysis.mono import SAMPLE_RATE_HZ, Mono
 from processor.analysis.sections import MIX, SILENCE, WITH_VOICE, Sections, letter_name, letters_of, sections
 from processor.analysis.stems import Stems
+from processor.analysis.vocals import Vocals
 from tests import signals
 
 RATE = SAMPLE_RATE_HZ
@@ -66,10 +67,10 @@ def grid(seconds: float, start: float = 0.0) -> Beats:
     return Beats(**values)  # type: ignore[arg-type]
 
 
-def heard(wave: Wave, beats: Beats | None = None, stems: Stems | None = None) -> Sections:
+def heard(wave: Wave, beats: Beats | None = None, stems: Stems | None = None, vocals: Vocals | None = None) -> Sections:
     samples = wave.astype(np.float32)
     folded = Mono(samples, RATE, samples.size / RATE)
-    return sections(folded, chroma(folded), mel(folded), beats, stems)
+    return sections(folded, chroma(folded), mel(folded), beats, stems, vocals)
 
 
 def sung(*spans_s: tuple[float, float], seconds: float, present: bool = True) -> Stems:
@@ -340,6 +341,32 @@ def test_a_stem_without_a_voice_changes_nothing(names: tuple[str, str]) -> None:
     assert (both.form_from, both.form_why) == (MIX, "The stems have no voice.")
     assert both.labels == alone.labels
     np.testing.assert_array_equal(both.intervals_s, alone.intervals_s)
+
+
+def fused(present: bool | None) -> Vocals:
+    """What all models together say about a voice."""
+    return Vocals(present, None if present is None else 0.9, None, None, (), np.zeros((0, 2)), np.zeros(0))
+
+
+def test_a_stem_in_which_no_voice_was_heard_changes_nothing() -> None:
+    """Something leaked into the vocal stem, loud enough to count as there."""
+    wave = np.tile(played("A", 4), 6)
+    seconds = wave.size / RATE
+    leaked = sung((8.0, 24.0), seconds=seconds)
+    alone, leak = heard(wave, grid(seconds)), heard(wave, grid(seconds), leaked, fused(False))
+    assert (leak.form_from, leak.form_why) == (MIX, "No voice was heard.")
+    np.testing.assert_array_equal(leak.intervals_s, alone.intervals_s)
+    np.testing.assert_array_equal(leak.novelty, alone.novelty)
+
+
+@pytest.mark.parametrize("present", [True, None])
+def test_a_voice_that_was_heard_or_not_asked_for_leaves_it_to_the_stems(present: bool | None) -> None:
+    wave = np.tile(played("A", 4), 6)
+    seconds = wave.size / RATE
+    stems = sung((8.0, 24.0), seconds=seconds)
+    assert heard(wave, grid(seconds), stems, fused(present)).form_from == WITH_VOICE
+    without = heard(wave, grid(seconds), None, fused(present))
+    assert (without.form_from, without.form_why) == (MIX, "There are no stems.")
 
 
 @pytest.mark.parametrize("steps", [0, 1, 100, 10_000])

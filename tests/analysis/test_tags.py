@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from processor.analysis._fusion_rules import WEIGHTS, odds
+from processor.analysis._fusion_rules import MOST_SURE, WEIGHTS, odds
 from processor.analysis._ontology import all_tags
 from processor.analysis.heard import Heard, heard
 from processor.analysis.tags import MOST_FALLEN, MOST_TAGS, STATUSES, Tags, facts_of, tags
@@ -27,7 +27,7 @@ def fused(scores: dict[str, float], **given: Any) -> Tags:
     known = words(scores)
     parts, voice = given.get("stems"), given.get("voices")
     singer = vocals(known, parts, given.get("pitch"), voice)
-    return tags(known, singer, parts, given.get("beats"))
+    return tags(known, singer, parts, given.get("beats"), given.get("pitch"))
 
 
 def status(found: Tags, name: str) -> str | None:
@@ -163,6 +163,44 @@ def test_nothing_is_likelier_than_what_it_is_a_kind_of() -> None:
     found = fused({"Choir": 0.6}, stems=stems(**BAND))
     assert status(found, "choir") == status(found, "singing") == "suppressed"
     assert confidence(found, "choir") < 0.2
+
+
+@pytest.mark.parametrize(("word", "tag"), [("Singing", "singing"), ("Speech", "spoken word"), ("Rapping", "rapping")])
+def test_one_tagger_does_not_confirm_itself(word: str, tag: str) -> None:
+    """A voice that was made of nothing but YAMNet's score is no second witness for that score."""
+    found = fused({word: 0.9})
+    claim = words({word: 0.9}).hearings[0].claims[tag]
+    assert status(found, "vocals") == status(found, tag) == "single"
+    assert evidence(found, tag).count("·") == evidence(found, "vocals").count("·") == 0
+    assert confidence(found, tag) == pytest.approx(1 / (1 + np.exp(-claim.odds)), abs=0.001)
+
+
+def test_one_tagger_does_not_confirm_itself_beside_stems_without_a_voice_of_their_own() -> None:
+    """A kind that only YAMNet's words tell, for nobody followed a pitch; and a separator that leaves voices out."""
+    parts = {"stems": stems(vocals=-20.0), "voices": voices({"Speech": 0.9})}
+    talk = pitch(0.5, glide_semitones=1.5)
+    assert "the voice is speech" not in evidence(fused({"Speech": 0.9}, **parts), "spoken word")
+    assert "the voice is speech (+0.2)" in evidence(fused({"Speech": 0.9}, **parts, pitch=talk), "spoken word")
+    assert status(fused({"Speech": 0.9}, **parts), "vocals") == "confirmed"
+    assert status(fused({"Singing": 0.9}, stems=stems(names=("drums", "bass"), drums=-20.0)), "singing") == "single"
+
+
+def test_two_taggers_confirm_a_voice_without_stems() -> None:
+    known = heard(yamnet({"Singing": 0.3}), ast({"Singing": 0.6}))
+    found = tags(known, vocals(known))
+    assert status(found, "vocals") == status(found, "singing") == "confirmed"
+
+
+def test_a_tagger_that_hears_no_voice_does_not_confirm_that_there_is_none() -> None:
+    known = heard(None, None, clap({"vocal: no vocals": 0.9}, LABELS))
+    assert status(tags(known, vocals(known)), "instrumental") == "single"
+
+
+def test_no_tag_is_surer_than_the_pieces_allow() -> None:
+    given = {"stems": stems(**BAND, vocals=-60.0), "pitch": pitch(0.0), "voices": voices({})}
+    found = fused({"Drum kit": 0.9, "Speech": 0.02}, **given)
+    assert max(found.confidences) == confidence(found, "drums") == MOST_SURE
+    assert min(found.confidences) >= round(1 - MOST_SURE, 3)
 
 
 # Instruments

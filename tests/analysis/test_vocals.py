@@ -7,8 +7,9 @@ import re
 import numpy as np
 import pytest
 
+from processor.analysis._fusion_rules import MOST_SURE
 from processor.analysis.heard import Heard, heard
-from processor.analysis.vocals import KINDS, Vocals, hysteresis, steadiness, vocals
+from processor.analysis.vocals import KINDS, Vocals, hysteresis, pitch_tells_kind, steadiness, vocals
 from processor.models.labels import read_labels
 from tests.analysis.witnesses import ast, between, clap, pitch, stems, voices, words, yamnet
 
@@ -38,8 +39,7 @@ def test_nothing_to_go_on_is_no_answer() -> None:
 def test_all_witnesses_agree_on_a_singer() -> None:
     found = vocals(words({"Singing": 0.3}), stems(**SUNG), pitch(), voices({"Singing": 0.8}))
     assert (found.present, found.kind) == (True, "singing")
-    assert found.confidence is not None
-    assert found.confidence > 0.99
+    assert found.confidence == MOST_SURE
     assert found.share == pytest.approx(1.0)
     assert [one.partition(" (")[0] for one in found.evidence] == [
         "vocal stem −6 dB, 100 % of the time",
@@ -56,6 +56,14 @@ def test_all_witnesses_agree_on_an_instrumental() -> None:
     assert found.confidence > 0.98
     assert found.intervals_s.shape == (0, 2)
     assert found.presence.tolist() == [0.0] * 60
+
+
+def test_nothing_is_surer_than_the_pieces_allow_that_it_was_measured_on() -> None:
+    sung = vocals(words({"Singing": 0.9}), stems(vocals=-20.0), pitch(), voices({"Singing": 0.9}))
+    assert sum(nats(sung)) > np.log(MOST_SURE / (1 - MOST_SURE))
+    assert sung.confidence == MOST_SURE == 0.99
+    played = vocals(words(), stems(drums=-20.0), pitch(0.0), voices({}))
+    assert (played.present, played.confidence) == (False, MOST_SURE)
 
 
 def test_a_lead_that_leaks_into_the_vocal_stem_is_no_voice() -> None:
@@ -198,6 +206,15 @@ def test_rap_is_what_yamnet_calls_rap_and_does_not_stand_still() -> None:
 def test_without_a_pitch_taggers_say_which_kind(word: str, kind: str) -> None:
     assert vocals(words({word: 0.9})).kind == kind
     assert kind in KINDS
+
+
+def test_whether_the_pitch_has_a_say_in_the_kind() -> None:
+    assert pitch_tells_kind(pitch(), in_stem=True)
+    assert not pitch_tells_kind(pitch(heard_in="mix"), in_stem=True)
+    assert not pitch_tells_kind(pitch(), in_stem=False)
+    assert pitch_tells_kind(pitch(glide_semitones=1.5, heard_in="mix"), in_stem=False)
+    assert not pitch_tells_kind(pitch(0.0), in_stem=True)
+    assert not pitch_tells_kind(None, in_stem=True)
 
 
 def test_steadiness() -> None:

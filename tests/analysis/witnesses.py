@@ -46,7 +46,7 @@ def stems(seconds: float = 60.0, *, names: Sequence[str] = FOUR, **levels_db: fl
         energy_share=tuple(float(row.sum() / max(mix.sum(), 1e-30)) for row in powers),
         active_share=tuple(float((row > 0.01 * mix).sum() / max(1, mix.size)) for row in powers),
         sum_error_db=-40.0,
-        clipped_samples=0,
+        clipped_stem_samples=0,
         sample_rate=44_100,
         hop_s=0.1,
         files=tuple(f"stems/{name}.flac" for name in names),

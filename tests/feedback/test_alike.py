@@ -93,6 +93,11 @@ def test_sql_takes_the_exact_name_before_one_that_only_begins_so_and_the_embeddi
     assert made.execute("SELECT track, space, distance FROM sounds_like('a', 5)").fetchall() == [("ab", "clap x", 1.0)]
 
 
+def test_sql_leaves_out_vectors_of_another_version() -> None:
+    made = connected({"a": {CHARACTER: [0, 0]}, "b": {CHARACTER: [0]}, "c": {CHARACTER: [0, 3]}})
+    assert made.execute("SELECT track FROM sounds_like('a', 5)").fetchall() == [("c",)]
+
+
 def test_vectors_come_out_of_the_records_and_into_the_snapshot(workspace: Workspace) -> None:
     tracks = [
         make_track(workspace, name, results={"character": Character(np.array(features))})

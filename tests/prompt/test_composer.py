@@ -82,6 +82,24 @@ def test_shorter_is_shorter_and_says_less() -> None:
     assert len({faithful.id, shorter.id, swapped.id}) == 3
 
 
+@pytest.mark.parametrize("name", targets())
+@pytest.mark.parametrize("results", [fast_results(), deep_results()], ids=["fast", "deep"])
+def test_shorter_keeps_what_matters_most(name: str, results: dict[str, Any]) -> None:
+    faithful, shorter, _ = prompts_of(song(results), {}, target_named(name))
+    assert len(shorter.style) <= 0.6 * len(faithful.style)
+    kept = {phrase.text for phrase in shorter.phrases}
+    for phrase in faithful.phrases:
+        assert phrase.topic not in ("tempo", "key", "voice") or phrase.text in kept
+
+
+def test_shorter_of_hardly_anything_keeps_it() -> None:
+    few = {name: result for name, result in fast_results().items() if name in ("beats", "key")}
+    _, shorter, _ = prompts_of(song(few), {}, SUNO)
+    assert {phrase.topic for phrase in shorter.phrases} >= {"tempo", "key"}
+    only = {"key": fast_results()["key"]}
+    assert prompts_of(song(only), {}, SUNO)[1].style == "B-flat minor"
+
+
 def test_one_element_is_swapped_and_no_other() -> None:
     faithful, _, swapped = prompts_of(song(deep_results()), {}, SUNO)
     assert swapped.swap is not None
@@ -151,6 +169,28 @@ def test_a_label_that_is_a_name_of_the_file_is_left_out() -> None:
     assert "techno" in told
 
 
+def test_a_label_of_a_persons_own_is_not_said() -> None:
+    """Nothing in the file says that it is a name, and it is sure: still it is not ours."""
+    results = deep_results(
+        tags__names=(
+            "taylor swift style",
+            "taylor swift",
+            "swiftie synth",
+            "techno",
+            "dark",
+            "banjo",
+            "violin",
+            "1980s",
+        ),
+        tags__confidences=(0.99,) * 8,
+        tags__statuses=("confirmed",) * 8,
+    )
+    told = everything(results).lower()
+    assert "swift" not in told
+    for words in ("techno", "banjo", "1980s style"):
+        assert words in told
+
+
 def test_hostile_words_have_no_effect() -> None:
     results = fast_results(metadata__title=HOSTILE, metadata__artist=HOSTILE, metadata__genre=HOSTILE)
     told = everything(results, {"title": HOSTILE, "genre": HOSTILE}, f"{HOSTILE}.wav")
@@ -167,7 +207,8 @@ def test_a_persons_title_is_used_if_it_names_nobody() -> None:
     tagged = fast_results(metadata__artist="Night")
     assert "Bus" not in compose(song(tagged), {"title": "Night Bus"}, SUNO).title
     assert "Bus" not in compose(song(fast_results(metadata__title="Night Bus")), {}, SUNO).title
-    assert "deadbeef" not in compose(song(), {"title": "Old ln-deadbeef"}, SUNO).title
+    for title in ("Old ln-deadbeef", "Old_ln_deadbeef"):
+        assert "deadbeef" not in compose(song(), {"title": title}, SUNO).title
 
 
 def test_a_composed_title_is_nobodys_name() -> None:
@@ -218,6 +259,15 @@ def test_what_weighs_the_words_of_models_says_nothing_without_them() -> None:
 def test_a_person_says_the_genre() -> None:
     assert compose(song(), {"genre": "DnB"}, SUNO).style.startswith("drum & bass")
     assert "klingon" not in compose(song(), {"genre": "Klingon opera metal"}, SUNO).style.lower()
+
+
+def test_an_instrumental_has_no_singer() -> None:
+    made = compose(song(deep_results(vocals__present=False, vocals__kind=None)), {}, SUNO)
+    for words in ("vibrato", "melodic", "melody", "register", "syllabic", "vocal notes"):
+        assert words not in made.style + made.lyrics
+    assert not any("the melody" in line for line in made.rests_on)
+    unknown = compose(song(deep_results(vocals__present=None)), {}, SUNO)
+    assert "expressive vibrato" in unknown.style
 
 
 def test_an_instrumental_excludes_voices() -> None:

@@ -41,6 +41,13 @@ def test_the_evidence_is_the_level_of_the_section() -> None:
         assert (proof.start_s, proof.end_s) == (one.start_s, one.end_s)
 
 
+def test_without_a_voice_there_is_no_delivery() -> None:
+    for is_sung, are_there in ((True, True), (False, False)):
+        found = directed(deep_results(vocals__present=is_sung))
+        topics = {phrase.topic for one in found.values() for phrase in one.phrases}
+        assert ("delivery" in topics) == are_there
+
+
 def test_an_even_track_has_no_arc() -> None:
     found = directed(fast_results(loudness__short_term_lufs=by_second((-14.0,) * 5)))
     told = " ".join(one.text for one in found.values())

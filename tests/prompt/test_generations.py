@@ -12,8 +12,8 @@ import pytest
 
 from processor.prompt.asked import Asked
 from processor.prompt.composer import Prompt, compose
-from processor.prompt.generations import CLOSE, OFF, UNKNOWN, Row, compared, generation_of, id_in, related
-from processor.prompt.kept import keep, read_kept
+from processor.prompt.generations import CLOSE, OFF, UNKNOWN, Row, compared, generation_of, ids_in, related
+from processor.prompt.kept import keep, prune, read_kept
 from processor.prompt.targets import DEFAULT, target_named
 from processor.record import JSON
 from tests.libraries import HOSTILE
@@ -40,21 +40,53 @@ def rows(prompt: Prompt, results: dict[str, Any]) -> dict[str, Row]:
     ],
 )
 def test_an_id_is_found_in_a_name(name: str) -> None:
-    assert id_in(song(name=name), {}) == "ln-0a1b2c3d"
+    assert list(ids_in(song(name=name), {})) == ["ln-0a1b2c3d"]
 
 
 @pytest.mark.parametrize(
-    "name", ["song.wav", "ln-0a1b2c3.wav", "ln-0a1b2c3d4.wav", "kiln-0a1b2c3d.wav", "ln-xyzxyzxy.mp3"]
+    "name",
+    [
+        "song.wav",
+        "ln-0a1b2c3.wav",
+        "ln-0a1b2c3d4.wav",
+        "kiln-0a1b2c3d.wav",
+        "ln-xyzxyzxy.mp3",
+        "K\u00f6ln 12345678.wav",
+        "Ko\u0308ln-12345678.wav",
+        "ln-12345678\u00e9.wav",
+    ],
 )
 def test_what_looks_like_an_id_is_none(name: str) -> None:
-    assert id_in(song(name=name), {}) is None
+    assert ids_in(song(name=name), {}) == {}
+
+
+@pytest.mark.parametrize("name", ["ln 20240101.wav", "ln20240101.wav", "live ln 20240101 (2).mp3"])
+def test_a_date_is_no_id_of_ours(prompt: Prompt, tmp_path: Path, name: str) -> None:
+    keep(tmp_path, [prompt], "x")
+    assert generation_of(song(name=name), {}, tmp_path) is None
+    foreign = generation_of(song(name="ln_20240101.wav"), {}, tmp_path)
+    assert foreign is not None
+    assert foreign.kept is None
+    known = generation_of(song(name=f"{name} {prompt.id.replace('-', ' ')}"), {}, tmp_path)
+    assert known is not None
+    assert known.id == prompt.id
+
+
+def test_an_id_that_is_known_comes_before_one_that_is_not(prompt: Prompt, tmp_path: Path) -> None:
+    keep(tmp_path, [prompt], "x")
+    found = generation_of(song(name=f"ln-00000000 {prompt.id}.wav"), {}, tmp_path)
+    assert found is not None
+    assert found.kept is not None
+    crowd = " ".join(f"ln-{k:08x}" for k in range(1000))
+    assert len(ids_in(song(name=crowd), {})) < 10
 
 
 def test_an_id_is_found_in_tags_and_words() -> None:
     for field in ("title", "comment"):
-        assert id_in(song(fast_results(**{f"metadata__{field}": "x ln-0a1b2c3d"})), {}) == "ln-0a1b2c3d"
-    assert id_in(song(), {"note": "from ln-0a1b2c3d"}) == "ln-0a1b2c3d"
-    assert id_in(song({}), {}) is None
+        found = ids_in(song(fast_results(**{f"metadata__{field}": "x ln-0a1b2c3d"})), {})
+        assert found == {"ln-0a1b2c3d": True}
+    assert ids_in(song(), {"note": "from ln 0a1b2c3d"}) == {"ln-0a1b2c3d": False}
+    assert ids_in(song({}), {}) == {}
 
 
 def test_a_prompt_is_kept_once(prompt: Prompt, tmp_path: Path) -> None:
@@ -66,6 +98,48 @@ def test_a_prompt_is_kept_once(prompt: Prompt, tmp_path: Path) -> None:
     assert kept is not None
     assert (kept.track, kept.style, kept.lyrics) == ("night-bus-12345678", prompt.style, prompt.lyrics)
     assert kept.asked == prompt.asked
+
+
+def worded(prompt: Prompt, number: int) -> Prompt:
+    """The prompt as another analysis would have it."""
+    return replace(prompt, id=f"ln-{number:08x}")
+
+
+def test_the_prompts_shown_last_are_left(prompt: Prompt, tmp_path: Path) -> None:
+    other = worded(prompt, 99)
+    keep(tmp_path, [other], "other")
+    for number in range(10):
+        keep(tmp_path, [worded(prompt, number)], HOSTILE)
+    keep(tmp_path, [worded(prompt, 0), other], HOSTILE)  # shown again; the other track's stays the other track's
+    assert prune(tmp_path, HOSTILE, 4) == 6
+    assert {path.stem for path in tmp_path.glob("*.json")} == {f"ln-{k:08x}" for k in (7, 8, 9, 0, 99)}
+    assert prune(tmp_path, HOSTILE, 4) == 0
+    assert prune(tmp_path, "never seen", 0) == 0
+    assert prune(tmp_path, HOSTILE, 0) == 4
+    assert [path.stem for path in tmp_path.glob("*.json")] == [other.id]
+
+
+def test_what_did_not_change_is_not_written_again(prompt: Prompt, tmp_path: Path) -> None:
+    keep(tmp_path, [prompt], "x")
+    [listed] = tmp_path.glob("of-*.txt")
+    before = listed.stat().st_ino, listed.stat().st_mtime_ns
+    keep(tmp_path, [prompt], "x")
+    assert (listed.stat().st_ino, listed.stat().st_mtime_ns) == before
+
+
+def test_a_broken_list_takes_nothing_else_away(prompt: Prompt, tmp_path: Path) -> None:
+    folder = tmp_path / "prompts"
+    (tmp_path / "victim.json").write_text("x")
+    keep(folder, [worded(prompt, 1)], "x")
+    [listed] = folder.glob("of-*.txt")
+    listed.write_bytes(b"../victim\n\xff\xfe\nln-00000001\nln-00000001\nln-00000002\nln-00000003\n" + b"x" * 100_000)
+    (folder / "ln-00000002.json").mkdir()
+    assert prune(folder, "x", 0) == 1
+    assert (tmp_path / "victim.json").exists()
+    assert (folder / "ln-00000002.json").is_dir()
+    listed.unlink()
+    listed.mkdir()
+    assert prune(folder, "x", 0) == 0
 
 
 def test_what_was_asked_survives_the_track(prompt: Prompt, tmp_path: Path) -> None:

@@ -123,6 +123,7 @@ def test_what_is_running_is_shown_while_somebody_is_at_it(workspace: Workspace) 
     note_running(workspace, RUNNING)
     assert signature(workspace) == idle, "whoever left this was killed"
     with deep._alone(workspace):
+        note_running(workspace, RUNNING)
         said = text(page(workspace))
     assert "stems with htdemucs: track 2 of 3, a.wav , 43 % done, about 4 min left with this model" in said
 

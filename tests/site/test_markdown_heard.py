@@ -11,7 +11,7 @@ from processor.analysis.tags import Tags
 from processor.record import Record
 from processor.site.markdown_heard import heard_blocks
 from tests.libraries import HOSTILE
-from tests.site.test_heard_charts import voice
+from tests.site.test_heard_charts import DRUMS_THEN_VOICE, voice
 from tests.site.test_lyrics import heard
 from tests.site.test_stems import found_stems
 
@@ -57,6 +57,12 @@ def test_lines_stand_with_their_times() -> None:
     text = blocks(lyrics=heard(["They said", "come back"]))
     assert "2 lines, as a model heard them" in text
     assert "- 0:10 come back" in text
+
+
+def test_what_is_heard_when_stands_in_runs() -> None:
+    text = blocks(**DRUMS_THEN_VOICE)
+    assert "| drums | 0:00–0:04, 0:06–0:10 |" in text
+    assert "| singing | 0:06–0:10 |" in text
 
 
 def test_where_no_model_has_listened_nothing_is_said() -> None:

@@ -112,6 +112,19 @@ def test_what_a_page_shows_is_kept(track: Track, tmp_path: Path) -> None:
     assert keep_shown(track, "no music") == 0
 
 
+def test_a_track_keeps_the_prompts_shown_last(track: Track) -> None:
+    folder = prompts_folder(track)
+    for tempo in range(100, 112):
+        made = shown_prompts(song(deep_results(beats__tempo_bpm=float(tempo))), {})
+        assert keep_shown(track, made) == 3
+    assert len(list(folder.glob("ln-*.json"))) == 30
+    assert not isinstance(made, str)
+    assert all(read_kept(folder, one.id) for one in made)
+    first = shown_prompts(song(deep_results(beats__tempo_bpm=100.0)), {})
+    assert not isinstance(first, str)
+    assert read_kept(folder, first[0].id) is None
+
+
 def test_a_song_that_came_back(track: Track) -> None:
     made = shown_prompts(song(deep_results()), {})
     assert not isinstance(made, str)

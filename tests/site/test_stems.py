@@ -139,6 +139,16 @@ def test_hostile_names_in_a_record_lead_nowhere(workspace: Workspace) -> None:
     assert make(workspace) == 1
 
 
+@pytest.mark.parametrize(
+    "name", ["../../song.flac", "/etc/song.flac", "//etc/song.flac", "song.flac", "stems/song.wav"]
+)
+def test_a_record_cannot_have_other_sounds_published(workspace: Workspace, tmp_path: Path, name: str) -> None:
+    track = with_stems(workspace, files=(name, "stems/drums.flac", "stems/none.flac", "stems/other.flac"))
+    for place in (track.folder / "song.flac", track.folder.parents[1] / "song.flac", track.folder / "stems/song.wav"):
+        place.write_bytes((track.folder / "stems/vocals.flac").read_bytes())
+    assert make(workspace) == 0
+
+
 def test_the_page_lists_what_is_there_first_with_its_sound(workspace: Workspace) -> None:
     track = with_stems(workspace)
     make(workspace)
