@@ -18,7 +18,7 @@ from processor.library import Track
 from processor.models import loading
 from processor.pipeline import audio_key
 from processor.record import Record, read
-from processor.sidecars import Sidecars
+from processor.sidecars import MADE_AGAIN, Sidecars
 from processor.workspace import Workspace
 
 # Track, analyser, key that its result would have.
@@ -118,7 +118,8 @@ def need(track: Track, settings: Settings, here: Roster) -> Need:
     cheap = plan_keys(analysers, sound, said, off, recorded=record.keys)
     hearing = {name for name, one in analysers.items() if one.model is not None}
     listening = [n for n in downstream(analysers, hearing) if n in cheap and analysers[n].keep]
-    late = {(track.id, n, cheap[n]) for n in listening if record.keys.get(n) != cheap[n]}
+    failed = {name for name, failure in record.failures.items() if failure.kind == "failed"}
+    late = {(track.id, n, cheap[n]) for n in listening if record.keys.get(n) != cheap[n] or n in failed}
     return Need(track, steps, frozenset(late))
 
 
@@ -126,7 +127,10 @@ def _is_stale(track: Track, record: Record, name: str, key: str) -> bool:
     failure = record.failures.get(name)
     if record.keys.get(name) != key or (failure is not None and failure.kind == "failed"):
         return True
-    return any(not Sidecars(track.folder).has(file) for file in sound_files(record.results.get(name)))
+    sounds = sound_files(record.results.get(name))
+    # One that cannot be read to its end is found by those who read it, and they say so.
+    is_lost = any(MADE_AGAIN in failure.reason for failure in record.failures.values())
+    return any(not Sidecars(track.folder).opens(file) for file in sounds) or (bool(sounds) and is_lost)
 
 
 def sound_files(result: object) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from processor.errors import WrongUsage
 CONFIG_NAME = "linernotes.toml"
 OWN_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 MAX_TEXT = 2000
+SWITCHES = ("on", "auto", "off")
 MAX_NUMBER = 1e6
 
 
@@ -277,7 +278,16 @@ def load_settings(home: Path, environment: Mapping[str, str] | None = None) -> S
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise WrongUsage(f"{path} is not valid TOML: {error}") from error
         settings = _merge(settings, table, str(path))
-    return _from_environment(settings, os.environ if environment is None else environment)
+    settings = _from_environment(settings, os.environ if environment is None else environment)
+    _check_switches(settings, str(path) if path.is_file() else "the environment")
+    return settings
+
+
+def _check_switches(settings: Settings, where: str) -> None:
+    for one in fields(Models):
+        found = getattr(settings.models, one.name)
+        if one.default == SWITCHES[1] and one.name != "device" and found not in SWITCHES:
+            raise WrongUsage(f"{where}: models.{one.name} is {found!r}; it can be {', '.join(SWITCHES)}")
 
 
 def _merge(settings: Settings, table: Mapping[str, Any], where: str) -> Settings:
@@ -388,6 +398,7 @@ def _convert(default: Any, value: Any, where: str) -> Any:
             if not 0 <= converted < math.inf:
                 raise ValueError
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        wanted = "text" if isinstance(default, str) else f"a {type(default).__name__} of zero or more"
+        kind = type(default).__name__
+        wanted = {"str": "text", "bool": "true or false"}.get(kind, f"a {kind} of zero or more")
         raise WrongUsage(f"{where}: {value!r} is not {wanted}") from error
     return converted

@@ -19,6 +19,7 @@ from processor.feedback.desk import open_desk
 from processor.files import hash_file, templates_folder
 from processor.models import report as models_report
 from processor.pipeline import stale_tracks
+from processor.sidecars import Sidecars
 from processor.workspace import Workspace
 
 PACKAGES = (
@@ -224,12 +225,24 @@ def _trouble(track: library.Track, thorough: bool) -> tuple[str, str] | None:
             "its sound file is gone",
             f"put it back into {track.folder}, or delete the folder; then linernotes rebuild",
         )
+    stems = found.results.get("stems")
+    sounds = () if stems is None else zip(stems.files, stems.file_sha256, strict=False)
+    lost = [file for file, digest in sounds if not _is_sound(track, file, digest, thorough)]
+    if lost:
+        return f"{', '.join(lost)}: gone or damaged", "linernotes run --deep"
     if thorough and hash_file(source) != found.sha256:
         return (
             f"{source.name} is not the file that was stored",
             f"restore it from a backup: the numbers are those of the file with the SHA-256 {found.sha256}",
         )
     return None
+
+
+def _is_sound(track: library.Track, file: str, sha256: str, thorough: bool) -> bool:
+    """Whether a stem is there and begins as it should; with `thorough`, whether it is the one that was written."""
+    if not Sidecars(track.folder).opens(file):
+        return False
+    return not thorough or hash_file(track.folder / file) == sha256
 
 
 def _published(workspace: Workspace, tracks: list[library.Track]) -> Iterator[Finding]:
@@ -273,5 +286,6 @@ def _is_readable(track: library.Track) -> bool:
 def _freshness(workspace: Workspace, settings: Settings) -> Iterator[Finding]:
     stale, _ = stale_tracks(workspace, settings)
     if stale:
-        text = f"{len(stale)} tracks were analysed by an older version or with other settings"
+        count = "1 track was" if len(stale) == 1 else f"{len(stale)} tracks were"
+        text = f"{count} analysed by an older version, with other settings, or not to the end"
         yield Finding("analyses", "problem", text, "linernotes refresh")

@@ -20,6 +20,8 @@ from processor.files import fsync_folder, hash_file, replacing
 SUBTYPE = "PCM_24"
 _REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 _SYSTEM_ERROR = 2  # of libsndfile
+# What whoever misses a sound says of it, and what the deep pass knows it by.
+MADE_AGAIN = "A deep pass makes it again."
 BLOCK_FRAMES = 1 << 18
 FULL_BYTES = 1 << 20  # a disk with less room is full
 
@@ -83,6 +85,15 @@ class Sidecars:
         """Whether the file is there."""
         return is_plain(name) and self._place(name).is_file()
 
+    def opens(self, name: str) -> bool:
+        """Whether the file is there and begins as a sound file does; its end is not looked at."""
+        if not self.has(name):
+            return False
+        try:
+            return bool(soundfile.info(self._place(name)).frames)
+        except soundfile.LibsndfileError:
+            return False
+
     def settle(self, names: Iterable[str]) -> None:
         """Move these files to the track, each taking the place of what was there; what was not written stays.
 
@@ -116,9 +127,9 @@ class Sidecars:
                     yield np.ascontiguousarray(block.T)
         except (OSError, soundfile.LibsndfileError) as error:
             reason = str(error).rstrip(".")
-            raise SidecarMissing(f"{name} cannot be read any more: {reason}. A deep pass makes it again.") from error
+            raise SidecarMissing(f"{name} cannot be read any more: {reason}. {MADE_AGAIN}") from error
         if left:
-            raise SidecarMissing(f"{name} is cut off. A deep pass makes it again.")
+            raise SidecarMissing(f"{name} is cut off. {MADE_AGAIN}")
 
     def read(self, name: str) -> Samples:
         """All of a sound file: float32 `(channels, frames)`; the errors of `blocks`."""

@@ -117,3 +117,23 @@ def test_the_example_names_each_setting_with_its_default(tmp_path: Path) -> None
     assert load(tmp_path) == Settings()
     shown = tomllib.loads("\n".join(lines))
     assert set(shown) == {section.name for section in fields(Settings)}
+
+
+@pytest.mark.parametrize("value", ["maybe", "", "ON"])
+def test_a_switch_of_a_model_has_three_positions(tmp_path: Path, value: str) -> None:
+    (tmp_path / CONFIG_NAME).write_text(f'[models]\nyamnet = "{value}"\n')
+    with pytest.raises(WrongUsage, match=r"models\.yamnet is '.*'; it can be on, auto, off"):
+        load_settings(tmp_path, {})
+    with pytest.raises(WrongUsage, match=r"the environment: models\.ast is"):
+        load_settings(tmp_path / "none", {"LINERNOTES_MODELS_AST": value})
+
+
+@pytest.mark.parametrize("value", ["on", "auto", "off"])
+def test_each_position_is_taken(tmp_path: Path, value: str) -> None:
+    assert load_settings(tmp_path, {"LINERNOTES_MODELS_YAMNET": value}).models.yamnet == value
+
+
+def test_what_is_no_truth_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / CONFIG_NAME).write_text('[models]\ndeep = "sometimes"\n')
+    with pytest.raises(WrongUsage, match="is not true or false"):
+        load_settings(tmp_path, {})

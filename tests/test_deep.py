@@ -23,6 +23,7 @@ from processor.models import loading
 from processor.models.table import all_models
 from processor.pipeline import Event, refresh, stale_tracks
 from processor.record import RECORD_NAME, Failure, Record, read, write
+from processor.sidecars import MADE_AGAIN, Sidecars
 from processor.site.deep import Running, read_running
 from processor.workspace import Workspace
 from tests import hearing, workspaces
@@ -207,6 +208,29 @@ def test_sound_that_is_gone_is_made_again_and_nothing_else(
     assert [line for line in noted() if not line.startswith("load")] == ["stems a"]
     assert (track.folder / STEMS[1]).is_file()
     assert (track.folder / RECORD_NAME).read_bytes() == before
+
+
+def test_sound_that_is_damaged_is_made_again(workspace: Workspace, settings: Settings, ears: Ears) -> None:
+    (track,) = stored(workspace, settings, "a")
+    heard(workspace, settings)
+    (track.folder / STEMS[1]).write_bytes(b"xx")
+    assert [event.event for event in heard(workspace, settings)] == ["deepened"]
+    assert Sidecars(track.folder).opens(STEMS[1])
+    assert heard(workspace, settings) == []
+
+
+def test_sound_that_a_listener_could_not_read_is_made_again(
+    workspace: Workspace, settings: Settings, ears: Ears
+) -> None:
+    (track,) = stored(workspace, settings, "a")
+    heard(workspace, settings)
+    tree = json.loads((track.folder / RECORD_NAME).read_bytes())
+    reason = f"SidecarMissing: {STEMS[0]} is cut off. {MADE_AGAIN}"
+    tree["failures"]["tags"] = {"kind": "failed", "reason": reason}
+    (track.folder / RECORD_NAME).write_text(json.dumps(tree))
+    (hearing.place() / "log").unlink()
+    heard(workspace, settings)
+    assert "stems a" in noted()
 
 
 def test_sound_that_a_new_result_does_not_name_any_more_goes(
@@ -522,6 +546,7 @@ def test_what_a_killed_pass_left_is_not_running(workspace: Workspace) -> None:
     deep.note_running(workspace, running)
     assert read_running(workspace) is None
     with deep._alone(workspace):
+        deep.note_running(workspace, running)
         assert read_running(workspace) == running
         (workspace.state / "deep.json").write_text(json.dumps({"track": 1}))
         assert read_running(workspace) is None

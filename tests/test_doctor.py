@@ -20,6 +20,7 @@ from processor.doctor import PACKAGES, Finding, examine
 from processor.models.table import JOBS
 from processor.workspace import Workspace
 from tests import workspaces
+from tests.site.test_stems import with_stems
 from tests.workspaces import command, sound
 
 
@@ -360,3 +361,15 @@ def test_who_is_watching(workspace: Workspace) -> None:
     assert daemon.text.startswith(f"Process {os.getpid()} on ")
     assert daemon.text.endswith(" is watching")
     assert ", is" not in daemon.text
+
+
+@pytest.mark.parametrize(("content", "is_thorough"), [(None, False), (b"xx", False), (b"another", True)])
+def test_a_stem_that_is_gone_or_damaged_is_told(workspace: Workspace, content: bytes | None, is_thorough: bool) -> None:
+    track = with_stems(workspace)
+    stem = track.folder / "stems/vocals.flac"
+    if content is None:
+        stem.unlink()
+    elif content == b"xx":
+        stem.write_bytes(content)  # else its hash alone is not the one that is noted
+    found = [one for one in examine(workspace, thorough=is_thorough) if "stems/vocals.flac" in one.text]
+    assert [(one.state, one.remedy) for one in found] == [("problem", "linernotes run --deep")]

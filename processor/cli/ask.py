@@ -110,7 +110,7 @@ def _show_analysis(file: Path, facts: dict[str, Any]) -> None:
             value = facts[name][column.name]
             if not column.is_curve and value not in (None, []):
                 text = f"{_text(value, column.quantity.digits)} {column.quantity.unit}".rstrip()
-                click.echo(f"  {name + '.' + column.name:<34}{text}")
+                click.echo(f"  {name + '.' + column.name:<33} {text}")
 
 
 def _text(value: Any, digits: int) -> str:

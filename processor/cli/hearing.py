@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import time
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -54,7 +54,8 @@ def deepened(
         add_media(workspace, settings, counting("Preview"))
     heard, failed = (sum(event.event == kind for event in done) for kind in ("deepened", "failed"))
     if not as_json:
-        say(f"{plural(heard, 'step')} of deep analysis done" + (f", {failed} failed" if failed else "") + ".")
+        did = f"{plural(heard, 'step')} of deep analysis done" if heard or failed else "Models have heard all there is"
+        say(did + (f", {failed} failed" if failed else "") + ".")
     if not failed:
         return SET_ASIDE if backlog.problems else OK
     return SET_ASIDE if heard else NOTHING_DONE
@@ -64,7 +65,6 @@ def _pass(workspace: Workspace, settings: Settings, backlog: Backlog, *, as_json
     """Work until nothing is left, logged, told, and published every few seconds."""
     from processor.deep import Pass, deepen
     from processor.engine import Engine
-    from processor.errors import WorkspaceError
     from processor.pipeline import PUBLISH_EVERY_S, RunLog, publish
 
     log, done, published = RunLog(workspace, "run --deep"), [], monotonic()
@@ -82,12 +82,16 @@ def _pass(workspace: Workspace, settings: Settings, backlog: Backlog, *, as_json
                 if monotonic() - published > PUBLISH_EVERY_S:
                     try:
                         publish(workspace)
-                    except WorkspaceError as error:  # hearing goes on; the last one says what is wrong
-                        say(str(error), err=True)
+                    except Exception as error:  # whatever a page is about, hearing goes on; the last one says it
+                        say(f"The pages could not be published: {error}", err=True)
                     published = monotonic()
-    finally:
+    except BaseException:
         log.close()
-        publish(workspace)
+        with suppress(Exception):  # or it would hide what went wrong
+            publish(workspace)
+        raise
+    log.close()
+    publish(workspace)
     return done
 
 

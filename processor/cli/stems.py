@@ -174,7 +174,7 @@ def _show(facts: dict[str, Any], as_json: bool) -> None:
         return
     for name, path in facts["stems"].items():
         level = facts["level_lufs"][name]
-        text = "silent" if level is None else f"{level:.1f} LUFS"
+        text = "too quiet or too short for a loudness" if level is None else f"{level:.1f} LUFS"
         click.echo(f"  {printable(path)}: {text if facts['present'][name] else f'next to nothing in it ({text})'}")
     error = facts["sum_error_db"]
     if error is not None:

@@ -220,6 +220,12 @@ def remove(settings: Settings, model: Model) -> bool:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """One process at a time fetches or removes a model; the others wait for it."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModelError(f"Models cannot be kept in {folder.parent}: {error.strerror}. See [models] folder.") from error
+    if not os.access(folder.parent, os.W_OK):
+        raise ModelError(f"Models cannot be kept in {folder.parent}: it cannot be written. See [models] folder.")
     with FileLock(_beside(folder, "lock")):
         yield
 

@@ -82,7 +82,7 @@ def test_a_library_is_heard_once(tmp_path: Path, ears: Ears) -> None:
         assert asked == (4, 4)
         assert heard.fetchone() == (4,)
     again = command("run", "--deep", "--home", workspace.home)
-    assert (again.code, again.out.splitlines()[-1]) == (0, "0 steps of deep analysis done.")
+    assert (again.code, again.out.splitlines()[-1]) == (0, "Models have heard all there is.")
 
 
 def test_only_what_is_named_is_heard(tmp_path: Path, ears: Ears) -> None:
