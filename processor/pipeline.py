@@ -30,6 +30,7 @@ from processor.files import append_line, printable, remove_leftovers
 from processor.graph import Outcome, plan_keys
 from processor.inbox import Claim, Drop, Ignored
 from processor.library import Track
+from processor.prompt.kept import folder_of as prompts_folder
 from processor.prompt.table import note_prompts
 from processor.record import Record, read, write
 from processor.sidecars import Sidecars
@@ -268,6 +269,7 @@ def publish(workspace: Workspace, *, rebuild: bool = False, progress: catalogue.
     try:
         with workspace.write_lock():
             setaside.remove_orphan_texts(workspace)
+            remove_leftovers(prompts_folder(workspace))
             if rebuild:
                 catalogue.discard(workspace.state / catalogue.PRIVATE_NAME)
                 pages.forget(workspace)
