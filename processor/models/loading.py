@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from processor.config import SWITCHES
 from processor.config import Models as Settings
 from processor.errors import ModelError
 from processor.models.labels import read_labels
 from processor.models.places import install, package_folder
 from processor.models.store import find, identity, lacking, present
 from processor.models.table import JOBS, Model, all_models
-
-SWITCHES = ("on", "auto", "off")
 
 
 @dataclass(frozen=True)
