@@ -14,6 +14,10 @@
     ├── RecordError           a record that cannot be read
     │   └── RecordTooNew      written by a newer Liner Notes
     ├── SidecarMissing        a stem that a record names is gone
+    ├── PlanError             a plan of a mashup that cannot be rendered, or songs that cannot be planned
+    ├── NoStems               a song has not the stems that a mashup is played from
+    ├── UnfitLayers           sounds of one song that cannot be played together
+    ├── Unplayable            what stretches sound cannot do it, or is not here
     ├── ModelError            a model cannot be had, verified or loaded
     └── WorkerError           the process that analysed the file did not come back
         ├── WorkerDied

@@ -27,7 +27,7 @@ _MEASURED = ("spectrum", "stereo", "transients", "production", "levels")
 _HEARD = ("tags", "vocals", "stems", "lyrics", "melody", "frames")
 _FIRST = ("loudness", "beats", "key", "chords", "sections", *_HEARD, *_MEASURED)
 # What programs read, and people hardly.
-ASIDE = ("fingerprint", "waveform", "spectrogram", "character", "tags_vocals")
+ASIDE = ("fingerprint", "waveform", "spectrogram", "character", "tags_vocals", "phrases")
 _LAST = ("emotion", "metadata", "source", *ASIDE)
 
 
