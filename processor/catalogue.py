@@ -6,8 +6,8 @@ new one sees the new rows. Neither ever waits for the other.
 
 Tables: `library` (what and where), one for each analyser with a column for each number, `failures`, `drops`,
 `person` and `runs`; `vectors`, of which the macro `sounds_like` makes neighbours; `frames`, a row a second; `advice`,
-`checks` and `revisions`, which others derive from these and write here by `replace_derived`; the view `tracks` joins
-them all, one row a track.
+`checks`, `prompts` and `revisions`, which others derive from these and write here by `replace_derived`; `mashability`
+and `mashups`, which are about pairs of tracks; the view `tracks` joins all that is about one, one row a track.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from processor.errors import RecordError, WorkspaceError
 from processor.files import fsync_folder, printable
 from processor.library import Track
 from processor.quantities import columns
-from processor.tables import FRAMES, create_tables, frame_columns, kinds, layout_hash, quoted, tables
+from processor.tables import FRAMES, create_tables, frame_columns, kinds, layout_hash, of_tracks, quoted, tables
 from processor.workspace import Workspace
 
 PRIVATE_NAME = "private.duckdb"
@@ -242,13 +242,13 @@ def _write_rows(
     runs = [name.removeprefix("runs/") for name in marks if name.startswith("runs/")]
     connection.execute("BEGIN")
     try:
-        for table in tables():
+        for table in of_tracks():
             key, values = ("run", runs) if table == "runs" else ("track", gone)
             if values:
                 connection.execute(f'DELETE FROM "{table}" WHERE "{key}" IN (SELECT unnest(?))', [values])
         connection.execute("DELETE FROM _folders WHERE name IN (SELECT unnest(?))", [gone + list(marks)])
         connection.execute("DELETE FROM _derived WHERE track IN (SELECT unnest(?))", [gone])
-        for table in tables():
+        for table in of_tracks():
             _insert(connection, table, kinds(table), rows[table])
         folders = [{"name": name, "signature": signature} for name, signature in marks.items()]
         _insert(connection, "_folders", {"name": "VARCHAR", "signature": "VARCHAR"}, folders)
@@ -291,6 +291,33 @@ def replace_derived(
         noted = [{"what": what, "track": track, "signature": signature} for track, signature in marks.items()]
         _insert(connection, "_derived", dict.fromkeys(("what", "track", "signature"), "VARCHAR"), noted)
         connection.execute("INSERT INTO _unpublished VALUES (?)", [what])
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def replace_table(
+    connection: duckdb.DuckDBPyConnection, table: str, signature: str, make: Callable[[], Iterable[Row]]
+) -> None:
+    """Make a table of pairs anew, where it was made from something else.
+
+    Args:
+        connection: the private database, under the write lock.
+        table: which; one that belongs to no single track.
+        signature: of what its rows are made from.
+        make: gives all of its rows.
+    """
+    if derived(connection, table).get("") == signature:
+        return
+    rows = list(make())
+    connection.execute("BEGIN")
+    try:
+        connection.execute(f'DELETE FROM "{table}"')
+        _insert(connection, table, kinds(table), rows)
+        connection.execute("DELETE FROM _derived WHERE what = ?", [table])
+        connection.execute("INSERT INTO _derived VALUES (?, '', ?)", [table, signature])
+        connection.execute("INSERT INTO _unpublished VALUES (?)", [table])
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")

@@ -104,6 +104,17 @@ class Site:
 
 
 @dataclass(frozen=True)
+class Mashups:
+    """Which pairs of the library can be heard before anybody made a mashup of them.
+
+    An empty time of day: they are made when `watch --mashups-at` says so.
+    """
+
+    at: str = ""
+    previews: int = 10
+
+
+@dataclass(frozen=True)
 class Desk:
     """What mixes are measured against. An empty profile: the one of each track's genre."""
 
@@ -139,6 +150,7 @@ class Settings:
         analysers: section `[analysers]`.
         models: section `[models]`.
         site: section `[site]`.
+        mashups: section `[mashups]`.
         desk: section `[desk]`.
         llm: section `[llm]`.
         profiles: name → table `[profiles.<name>]`: what a person changes of a profile, or one of their own.
@@ -151,6 +163,7 @@ class Settings:
     analysers: Analysers = field(default_factory=Analysers)
     models: Models = field(default_factory=Models)
     site: Site = field(default_factory=Site)
+    mashups: Mashups = field(default_factory=Mashups)
     desk: Desk = field(default_factory=Desk)
     llm: Llm = field(default_factory=Llm)
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -231,6 +244,10 @@ EXAMPLE = """\
 
 [site]
 # previews = true               # make an MP3 of each track, so that its page can play it
+
+[mashups]
+# previews = 10                 # so many of the pairs that go together best can be heard in short
+# at = ""                       # "03:00": `watch` makes these from then on, each night
 
 [desk]
 # target = "spotify"            # where the music goes

@@ -4,7 +4,8 @@ Watch events only wake it up; a rescan is the truth. (A burst of files loses eve
 and a folder that was deleted and made again is never heard of.)
 
 Models hear in a worker of their own, while the inbox is watched as ever: always when there is nothing else to do, or
-from a time of day on. What they are at is given up when the daemon stops, and begun again the next time.
+from a time of day on; and so are pairs of the library rendered in short, so that one can hear which go together. What
+is in hand is given up when the daemon stops, and begun again the next time.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from processor.engine import Engine
 from processor.errors import WorkspaceError
 from processor.inbox import Drop, Settling
 from processor.later import add_media, add_words
-from processor.overnight import Ears
+from processor.overnight import Ears, Pairs
 from processor.pipeline import PUBLISH_EVERY_S, Event, RunLog, left_alone, process, publish
 from processor.workspace import Workspace
 
@@ -212,10 +213,19 @@ class Daemon:
         settings: its settings.
         tell: told what to show, now and then.
         deep_at: the time of day from which on models hear; None: always, if the settings say so.
+        mashups_at: the time of day from which on previews of pairs are made; None: never.
     """
 
-    def __init__(self, workspace: Workspace, settings: Settings, tell: Tell, deep_at: time | None = None) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        settings: Settings,
+        tell: Tell,
+        deep_at: time | None = None,
+        mashups_at: time | None = None,
+    ) -> None:
         self._ears = Ears(workspace, settings, deep_at)
+        self._pairs = Pairs(workspace, settings, mashups_at)
         self._workspace, self._settings, self._tell = workspace, settings, tell
         self._settling = Settling(settings.inbox)
         self._patience = _Patience(settings.inbox.patience_s)
@@ -253,10 +263,10 @@ class Daemon:
         self._notices = None  # so that what could not be published is published now
         try:
             inbox.sweep(self._workspace)
-            with Engine(self._settings) as engine, closing(self._ears):
+            with Engine(self._settings) as engine, closing(self._ears), closing(self._pairs):
                 while not self._bell.is_stopping:
                     self._bell.wait(self._look(ear, engine))
-            if self._ears.is_publishing_due:
+            if self._is_publishing_due:
                 publish(self._workspace)
             return
         except _Stopped:
@@ -290,13 +300,18 @@ class Daemon:
         return 0.0 if self._hear(engine, pause_s, len(waiting)) else pause_s
 
     def _hear(self, engine: Engine, seconds: float, waiting: int) -> bool:
-        """Let models hear for so long, or until something rings, and publish what they find; whether they are at it."""
+        """Let models hear, or make previews of pairs, for so long or until something rings; whether there is more.
+
+        What comes of it is published.
+        """
         end = monotonic() + seconds
         while not self._bell.is_ringing:
             events = self._ears.listen(engine)
+            if events is None:
+                events = self._pairs.work()
             for event in events or ():
                 self._note(event, [])
-            if self._ears.is_publishing_due:
+            if self._is_publishing_due:
                 publish(self._workspace)
             if events is None:
                 return False
@@ -304,6 +319,12 @@ class Daemon:
             if monotonic() >= end:
                 break
         return True
+
+    @property
+    def _is_publishing_due(self) -> bool:
+        """Whether what was done beside the inbox is to be published; true once."""
+        is_heard, is_made = self._ears.is_publishing_due, self._pairs.is_publishing_due
+        return is_heard or is_made
 
     def _process(self, todo: list[Drop], waiting: int, engine: Engine) -> None:
         run_log = RunLog(self._workspace, "watch")
@@ -354,7 +375,7 @@ class Daemon:
 
     def _status(self, busy: int, waiting: int) -> None:
         done = ", ".join(f"{number} {kind}" for kind, number in self._done.items() if number) or "nothing yet"
-        idle = self._ears.text or "idle"
+        idle = self._ears.text or self._pairs.text or "idle"
         doing = f"{busy} to do" if busy else f"{waiting} still arriving" if waiting else idle
         self._say(f"watching {self._workspace.inbox} · {doing} · {done}")
 

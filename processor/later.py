@@ -1,4 +1,4 @@
-"""What pages can do without for a while: previews, comparisons, bounces subtracted and laid in step, a model's words.
+"""What pages can do without for a while: mashups, matches, comparisons, previews, bounces in step, a model's words.
 
 All this takes seconds a track, so it is made apart from the pages, without the lock, and shown when it is there.
 """
@@ -9,15 +9,19 @@ from collections.abc import Iterable, Sequence
 
 import duckdb
 
-from processor import bundles, catalogue, library
+from processor import catalogue, library
+from processor.bundles import COMPARE, has_any
+from processor.comparing import make_comparisons
 from processor.config import Settings
 from processor.feedback.desk import open_desk
 from processor.feedback.scribe import word_newest
 from processor.library import Track
+from processor.mashup.matches import bring_up_to_date
 from processor.pipeline import publish
-from processor.site import ab, bounces, comparison, media
+from processor.site import ab, bounces, comparison, mashup, media
 from processor.site.bounces import Pair
 from processor.site.stems import make_stem_previews
+from processor.wanted import make_mashups
 from processor.workspace import Workspace, cannot_write
 
 
@@ -26,20 +30,23 @@ def add_media(
 ) -> int:
     """Make what pages can do without for a while, show it on them, and return how much there was.
 
-    These are previews, of tracks and of stems; comparisons; of songs with several bounces, one subtracted from the
-    next; and what is compared laid in step. All this is made apart from `publish`, and without the lock, for encoding
-    an album takes minutes.
+    These are mashups that were asked for; which tracks go together; previews, of tracks and of stems; comparisons; of
+    songs with several bounces, one subtracted from the next; and what is compared laid in step. All this is made apart
+    from `publish`, and without the lock, for encoding an album takes minutes.
 
     Raises:
         WorkspaceError: it cannot be written.
     """
+    made = len(make_mashups(workspace, settings, most=None if most is None else 1))
     tracks = library.tracks(workspace)
-    made = media.make_previews(workspace, tracks, progress, settings, most)
+    made += bring_up_to_date(workspace, tracks)
+    made += media.make_previews(workspace, tracks, progress, settings, most)
     made += make_stem_previews(workspace, tracks, settings, progress, most)
+    made += mashup.make_mashup_media(workspace, settings, progress, most)
     pairs = _pairs(workspace, tracks)
     made += bounces.make_nulls(workspace, settings, pairs, most=most)
-    if _has_comparisons(workspace):
-        made += len(bundles.make_comparisons(workspace, settings))
+    if has_any(workspace, COMPARE):
+        made += len(make_comparisons(workspace, settings))
     made += _make_players(workspace, settings, tracks, pairs, most)
     if made:
         publish(workspace)
@@ -63,23 +70,17 @@ def add_words(workspace: Workspace, settings: Settings) -> str | None:
     return trouble
 
 
-def _has_comparisons(workspace: Workspace) -> bool:
-    """Whether anything was dropped to be compared; it saves reading every track's drops."""
-    if not workspace.catalogue.is_file():
-        return False
-    try:
-        return bool(catalogue.query(workspace, "SELECT 1 FROM drops WHERE path ILIKE 'compare/%/%' LIMIT 1")[1])
-    except duckdb.Error:
-        return False
-
-
 def _make_players(
     workspace: Workspace, settings: Settings, tracks: Sequence[Track], pairs: Iterable[Pair], most: int | None
 ) -> int:
     """Make the A/B players that are missing, and remove what belongs to none; without previews there are none."""
     if not settings.site.previews:
         return ab.remove_others(workspace, ())
-    players = [*bounces.players(workspace, pairs), *comparison.players(workspace, tracks)]
+    players = [
+        *bounces.players(workspace, pairs),
+        *comparison.players(workspace, tracks),
+        *mashup.players(workspace, tracks),
+    ]
     made = ab.remove_others(workspace, players)
     for takes in players:
         if most is None or made < most:

@@ -186,16 +186,21 @@ def place(workspace: Workspace, staged: Path, name: str, sha256: str) -> Track:
         name: name of the dropped file, of which the slug is made.
         sha256: hash of the source.
     """
-    day = workspace.library / datetime.now().astimezone().strftime("%Y/%m/%d")
-    day.mkdir(parents=True, exist_ok=True)
     # Pages and tables know a track by its folder's name alone, so no two days may have the same.
     taken = {track.id for track in tracks(workspace)}
     names = (f"{slug(Path(name).stem)}-{sha256[:digits]}" for digits in range(8, 65))
-    target = day / next(name for name in names if name not in taken)
+    return Track(move_in(workspace, staged, next(one for one in names if one not in taken)))
+
+
+def move_in(workspace: Workspace, staged: Path, name: str) -> Path:
+    """Move a finished folder under today's by one rename, durably; return where it is."""
+    day = workspace.library / datetime.now().astimezone().strftime("%Y/%m/%d")
+    day.mkdir(parents=True, exist_ok=True)
+    target = day / name
     staged.rename(target)
     for folder in (day, day.parent, day.parent.parent, workspace.library):
         fsync_folder(folder)
-    return Track(target)
+    return target
 
 
 def source_name(name: str) -> str:

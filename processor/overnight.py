@@ -1,4 +1,4 @@
-"""Models hear beside the daemon: whenever it is idle, or from a time of day on until nothing is left."""
+"""What the daemon does beside the inbox: models hear, and previews of pairs are made, when it is idle or at night."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from processor.deep import Pass
 from processor.engine import Engine
 from processor.errors import ModelError, WorkspaceBusy
 from processor.pipeline import PUBLISH_EVERY_S, Event, RunLog
+from processor.tasters import Taster, Tasters
+from processor.wanted import for_separation, to_separate
 from processor.workspace import Workspace
 
 # So long the daemon waits for a step before it looks at the inbox again.
@@ -24,15 +26,15 @@ log = logging.getLogger("linernotes.watch")
 
 
 class Night:
-    """When models may hear.
+    """When something may be done.
 
     Args:
-        settings: `[models] deep` says always.
         begins_at: only from this time of day on, until nothing is left.
+        is_always: whether it may always be done, where there is no such time.
     """
 
-    def __init__(self, settings: Settings, begins_at: time | None) -> None:
-        self._begins_at, self._is_always = begins_at, begins_at is None and settings.models.deep
+    def __init__(self, begins_at: time | None, is_always: bool = False) -> None:
+        self._begins_at, self._is_always = begins_at, begins_at is None and is_always
         self._next = self._after(datetime.now())
         self._looked = -LOOK_AGAIN_S
         self._is_open = False
@@ -43,14 +45,14 @@ class Night:
         return self._next
 
     def is_due(self) -> bool:
-        """Whether there may be something to hear now."""
+        """Whether there may be something to do now."""
         now = datetime.now()
         if now >= self._next:
             self._is_open, self._next = self._begins_at is not None, self._after(now)
         return self._is_open or (self._is_always and monotonic() - self._looked >= LOOK_AGAIN_S)
 
     def news(self) -> None:
-        """There is a new track: there may be something to hear, if this is a time for it."""
+        """There is a new track: there may be something to do, if this is a time for it."""
         self._looked = -LOOK_AGAIN_S
 
     def over(self) -> None:
@@ -65,6 +67,8 @@ class Night:
 class Ears:
     """One deep pass after the other, each as long as there is something to hear.
 
+    Songs that somebody wants a mashup of are taken apart at any time, for that was asked for.
+
     Args:
         workspace: where.
         settings: its settings.
@@ -73,7 +77,8 @@ class Ears:
 
     def __init__(self, workspace: Workspace, settings: Settings, begins_at: time | None) -> None:
         self._workspace, self._settings = workspace, settings
-        self._night = Night(settings, begins_at)
+        self._night = Night(begins_at, settings.models.deep)
+        self._is_asking, self._asked, self._asked_on = True, set[str](), self._night.number
         self._day: datetime | None = None
         self._backlog: Backlog | None = None
         self._pass: Pass | None = None
@@ -98,6 +103,7 @@ class Ears:
     def news(self) -> None:
         """There is a new track."""
         self._night.news()
+        self._is_asking = True
 
     def listen(self, engine: Engine) -> list[Event] | None:
         """Go on hearing for a moment; return what was done and is logged, or None if there is nothing to hear now.
@@ -108,13 +114,16 @@ class Ears:
         Raises:
             WorkspaceError: a record cannot be written.
         """
-        if self._pass is None and not (self._night.is_due() and self._begin(engine)):
+        if self._pass is None and not (self._begin_asked(engine) or (self._night.is_due() and self._begin(engine))):
             return None
         assert self._pass is not None  # noqa: S101 - `_begin` has made it
         events = self._pass.work(HEARING_S)
         if events is None:
-            self._night.over()
+            is_of_night = self._pass.backlog is self._backlog
             self.close()
+            if not is_of_night:
+                return []
+            self._night.over()
             return None
         for event in events:
             self._log.write(event)
@@ -125,6 +134,27 @@ class Ears:
         """Give up what is being heard, and let go of the models."""
         self._pass = None
         self._hold.close()
+
+    def _begin_asked(self, engine: Engine) -> bool:
+        """Begin to take apart what somebody wants a mashup of; each song is tried once a day."""
+        if not self._is_asking:
+            return False
+        if self._asked_on != self._night.number:
+            self._asked_on = self._night.number
+            self._asked.clear()
+        try:
+            tracks = [one for one in to_separate(self._workspace, self._settings) if one.id not in self._asked]
+            self._is_asking = bool(tracks)
+            if not tracks:
+                return False
+            only = for_separation(self._settings)
+            self._start(Pass(self._workspace, only, Backlog(self._workspace, only, tracks), engine))
+        except (ModelError, WorkspaceBusy) as error:
+            log.info("no song is taken apart: %s", error)
+            self._is_asking = False
+            return False
+        self._asked |= {one.id for one in tracks}
+        return True
 
     def _begin(self, engine: Engine) -> bool:
         """Begin a pass, if there is something to do and nobody else is at it."""
@@ -137,12 +167,74 @@ class Ears:
             if not self._backlog.steps() and not self._backlog.finished():
                 self._night.over()
                 return False
-            self._pass = self._hold.enter_context(Pass(self._workspace, self._settings, self._backlog, engine))
+            self._start(Pass(self._workspace, self._settings, self._backlog, engine))
         except (ModelError, WorkspaceBusy) as error:  # a setting that is wrong; another process that does it
             log.info("models hear nothing: %s", error)
             self._night.over()
             return False
+        return True
+
+    def _start(self, work: Pass) -> None:
+        self._pass = self._hold.enter_context(work)
         self._log = RunLog(self._workspace, "watch --deep")
         self._hold.callback(self._log.close)
         self._has_news = True  # that it is at it
-        return True
+
+
+class Pairs:
+    """Previews of the pairs that go together best, one after the other, from a time of day on.
+
+    Args:
+        workspace: where.
+        settings: its settings.
+        begins_at: the time of day; None: never.
+    """
+
+    def __init__(self, workspace: Workspace, settings: Settings, begins_at: time | None) -> None:
+        self._workspace = workspace
+        self._night, self._tasters = Night(begins_at), Tasters(workspace, settings)
+        self._has_news = False
+        self._log: RunLog | None = None
+
+    @property
+    def text(self) -> str | None:
+        """What is being made, if anything."""
+        return self._tasters.text
+
+    @property
+    def is_publishing_due(self) -> bool:
+        """Whether there is something to publish; true once."""
+        is_due, self._has_news = self._has_news, False
+        return is_due
+
+    def work(self) -> list[Event] | None:
+        """Go on for a moment; return what was done and is logged, or None if there is nothing to make now.
+
+        Raises:
+            WorkspaceError: the site cannot be written.
+        """
+        if not self._night.is_due():
+            return None
+        done = self._tasters.work(HEARING_S)
+        if done is None:
+            self._night.over()
+            self.close()
+            return None
+        events = [_event(one, reason) for one, reason in done]
+        for event in events:
+            self._log = self._log or RunLog(self._workspace, "watch --mashups-at")
+            self._log.write(event)
+            self._has_news = True
+        return events
+
+    def close(self) -> None:
+        """Give up what is being made."""
+        self._tasters.close()
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+
+def _event(one: Taster, reason: str) -> Event:
+    name = f"{one.pair.vocals} over {one.pair.instrumental}"
+    return Event("skipped", name, reason=reason) if reason else Event("preview", name)

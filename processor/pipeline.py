@@ -30,6 +30,8 @@ from processor.files import append_line, printable, remove_leftovers
 from processor.graph import Outcome, plan_keys
 from processor.inbox import Claim, Drop, Ignored
 from processor.library import Track
+from processor.mashup.kept import troubles
+from processor.mashup.matches import note_mashups
 from processor.prompt.kept import folder_of as prompts_folder
 from processor.prompt.table import note_prompts
 from processor.record import Record, read, write
@@ -277,6 +279,7 @@ def publish(workspace: Workspace, *, rebuild: bool = False, progress: catalogue.
                 changes = catalogue.synchronise(workspace, connection, progress)
                 derived = ledger.derive(workspace, connection, changes.all_tracks)
                 note_prompts(connection, changes.all_tracks)
+                note_mashups(workspace, connection, changes.all_tracks)
                 if not catalogue.is_published(workspace, connection):
                     catalogue.publish_snapshot(workspace, connection)
                 pages.publish(
@@ -297,10 +300,11 @@ def publish(workspace: Workspace, *, rebuild: bool = False, progress: catalogue.
 
 
 def left_alone(workspace: Workspace) -> list[Ignored]:
-    """What in the inbox is never opened, and comparisons that stayed incomplete."""
+    """What in the inbox is never opened, folders that stayed incomplete, and mashups that could not be made."""
     found = inbox.scan(workspace)
     incomplete = bundles.hold_back(workspace, found.drops)[1]
-    return [*found.ignored, *incomplete, *bundles.left_without(workspace, found.drops)]
+    not_made = [Ignored(name, one.reason) for name, one in troubles(workspace).items()]
+    return [*found.ignored, *incomplete, *bundles.left_without(workspace, found.drops), *not_made]
 
 
 def run_all(

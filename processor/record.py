@@ -202,7 +202,7 @@ def read(folder: Path, types: Mapping[str, type], *, curves: bool = True) -> Rec
     path = folder / RECORD_NAME
     try:
         tree = upgrade(json.loads(path.read_bytes()))
-        arrays = _unpack(folder / ARRAYS_NAME) if curves else None
+        arrays = _unpack(folder / ARRAYS_NAME, types) if curves else None
         return _from_tree(tree, arrays, types)
     except RecordError as error:
         raise type(error)(f"{path}: {error}") from error
@@ -234,11 +234,12 @@ def read_curves(folder: Path, labels: Collection[str]) -> dict[str, np.ndarray[A
     return found
 
 
-def _unpack(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+def _unpack(path: Path, types: Collection[str]) -> dict[str, np.ndarray[Any, Any]]:
+    """The arrays of these analysers; what others left is not even unpacked."""
     if not path.is_file():
         return {}
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        return dict(archive.items())
+        return {label: archive[label] for label in archive.files if label.partition(".")[0] in types}
 
 
 def upgrade(tree: JSON) -> dict[str, JSON]:

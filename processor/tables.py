@@ -14,7 +14,7 @@ from processor.analysis import result_types
 from processor.analysis.frames import STEMS
 from processor.quantities import Column, columns
 
-LAYOUT = 4  # raised when the tables below change in a way that their columns do not show
+LAYOUT = 5  # raised when the tables below change in a way that their columns do not show
 
 _BASE: dict[str, dict[str, tuple[str, str]]] = {
     "library": {
@@ -57,7 +57,7 @@ _BASE: dict[str, dict[str, tuple[str, str]]] = {
     "runs": {
         "run": ("VARCHAR", "File below library/runs/"),
         "time_utc": ("TIMESTAMP", "When"),
-        "event": ("VARCHAR", "started, stored, duplicate, refreshed, deepened, failed, left, ended"),
+        "event": ("VARCHAR", "started, stored, duplicate, refreshed, deepened, preview, skipped, failed, left, ended"),
         "name": ("VARCHAR", "File that it is about"),
         "track": ("VARCHAR", "Track that came of it"),
         "reason": ("VARCHAR", "Why it failed or was left"),
@@ -110,6 +110,54 @@ _DERIVED: dict[str, dict[str, tuple[str, str]]] = {
         "reason": ("VARCHAR", "Why it counts as a bounce of this song"),
     },
 }
+# What is derived from all tracks together; replaced whole.
+_OF_PAIRS: dict[str, dict[str, tuple[str, str]]] = {
+    "mashability": {
+        "rank": ("INTEGER", "1 for the pair that fits best; of each track, the best 10 as vocals and as instrumental"),
+        "vocals": ("VARCHAR", "Track that is sung"),
+        "instrumental": ("VARCHAR", "Track that it is sung over"),
+        "score": ("DOUBLE", "How well they go together, 0 to 1"),
+        "harmonic": ("DOUBLE", "Pitches of the vocals against those of the backing, after the shift, 0 to 1"),
+        "rhythmic": ("DOUBLE", "Accents against accents, after the change of tempo, 0 to 1"),
+        "room": ("DOUBLE", "How much of the vocals' spectrum the backing leaves free, 0 to 1"),
+        "energy": ("DOUBLE", "Whether loud parts meet loud parts, 0 to 1"),
+        "overlap": ("DOUBLE", "1 where no other voice sings at the same time"),
+        "shift_semitones": ("INTEGER", "Shift of the vocals [semitones]"),
+        "tempo_change_percent": ("DOUBLE", "By how much the vocals are played faster; negative: slower [%]"),
+        "vocal_beats_per_beat": ("DOUBLE", "Beats of the vocals for each beat of the instrumental: 1, 2 or 0.5"),
+        "vocal_start_s": ("DOUBLE", "Start of the phrase of the vocals that fits best [s]"),
+        "vocal_end_s": ("DOUBLE", "Its end [s]"),
+        "instrumental_start_s": ("DOUBLE", "Start of the phrase that it is sung over [s]"),
+        "instrumental_end_s": ("DOUBLE", "Its end [s]"),
+        "reasons": ("VARCHAR[]", "What speaks for it and against it"),
+    },
+    "mashups": {
+        "id": ("VARCHAR", "Folder name without .mashup"),
+        "name": ("VARCHAR", "What it is called"),
+        "folder": ("VARCHAR", "Folder below library/"),
+        "track": ("VARCHAR", "The mix as a track"),
+        "vocals": ("VARCHAR", "Track that is sung"),
+        "instrumental": ("VARCHAR", "Track that it is sung over"),
+        "score": ("DOUBLE", "How well they go together, 0 to 1"),
+        "planned_tempo_bpm": ("DOUBLE", "Pace that was planned [BPM]"),
+        "vocal_shift_semitones": ("DOUBLE", "Shift of the vocals [semitones]"),
+        "instrumental_shift_semitones": ("DOUBLE", "Shift of the instrumental [semitones]"),
+        "target_lufs": ("DOUBLE", "Loudness that was planned [LUFS]"),
+        "chosen_by": ("VARCHAR", "Who chose the plan: rules, person, or a language model"),
+        "reasons": ("VARCHAR[]", "What was decided, and why"),
+        "duration_s": ("DOUBLE", "Length of the mix, as measured [s]"),
+        "tempo_bpm": ("DOUBLE", "Its tempo, as measured [BPM]"),
+        "key": ("VARCHAR", "Its key, as measured"),
+        "integrated_lufs": ("DOUBLE", "Its loudness [LUFS]"),
+        "true_peak_dbtp": ("DOUBLE", "Its true peak [dBTP]"),
+        "limiter_db": ("DOUBLE", "The most that the limiter turned down [dB]"),
+        "beat_offset_median_ms": ("DOUBLE", "Middle distance between the beats of both layers [ms]"),
+        "beat_offset_p95_ms": ("DOUBLE", "19 of 20 beats lie nearer than that [ms]"),
+        "vocal_to_backing_lu": ("DOUBLE", "Vocals over backing while somebody sings [LU]"),
+        "clicks_at_joins": ("BIGINT", "Joins that click"),
+        "deviations": ("VARCHAR[]", "Where it did not come out as planned"),
+    },
+}
 # How many deviations, or parts of a right angle, lie between two tracks; CLAP's space goes first where a track has it.
 _SOUNDS_LIKE = """
 CREATE MACRO sounds_like(name, most) AS TABLE
@@ -155,7 +203,7 @@ def layout_hash() -> str:
 
 def tables() -> dict[str, dict[str, tuple[str, str]]]:
     """Table → column → (type, comment)."""
-    found = {name: dict(specification) for name, specification in (_BASE | _DERIVED).items()}
+    found = {name: dict(specification) for name, specification in (_BASE | _DERIVED | _OF_PAIRS).items()}
     found["_frames"] = {"track": ("VARCHAR PRIMARY KEY", "Track")} | {
         name: (f"{kind}[]", comment) for name, (kind, comment) in frame_columns().items()
     }
@@ -166,6 +214,11 @@ def tables() -> dict[str, dict[str, tuple[str, str]]]:
             if not column.is_curve
         }
     return found
+
+
+def of_tracks() -> list[str]:
+    """The tables whose rows belong to one track or run each, and go when it changes."""
+    return [name for name in tables() if name not in _OF_PAIRS]
 
 
 def _numbered() -> dict[str, type]:

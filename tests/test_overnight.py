@@ -16,12 +16,14 @@ from processor.daemon import Daemon
 from processor.deep import Pass
 from processor.engine import Done, Job
 from processor.errors import WorkspaceError
-from processor.overnight import LOOK_AGAIN_S, Ears, Night
+from processor.overnight import LOOK_AGAIN_S, Ears, Night, Pairs
 from processor.record import read
+from processor.tasters import Taster
 from processor.workspace import Workspace
 from tests import hearing
 from tests.faults.doubles import leftovers, run, tone
 from tests.hearing import ears, noted, order
+from tests.mashup.test_matches import pair
 from tests.workspaces import InlineEngine
 
 Change = Callable[..., dict[str, Any]]
@@ -79,6 +81,7 @@ def watch(
     is_done: Callable[[list[str]], object],
     settings: Settings = QUICK,
     deep_at: time | None = None,
+    mashups_at: time | None = None,
 ) -> list[str]:
     """Run the daemon until something is true; return what it said, without the time of day."""
     said: list[str] = []
@@ -90,7 +93,7 @@ def watch(
             done.append(True)
             one.stop()
 
-    one = Daemon(workspace, settings, tell, deep_at)
+    one = Daemon(workspace, settings, tell, deep_at, mashups_at)
     limit = threading.Timer(20, one.stop)
     limit.start()
     one.run()
@@ -122,7 +125,7 @@ class Slow(InlineEngine):
 
 
 def test_a_night_begins_at_its_time_and_not_before(clock: type[Clock]) -> None:
-    night = Night(NIGHTLY, AT_ONE)
+    night = Night(AT_ONE)
     assert not night.is_due()
     clock.here = datetime(2026, 11, 21, 0, 59, 59)
     assert not night.is_due()
@@ -142,7 +145,7 @@ def test_a_night_begins_at_its_time_and_not_before(clock: type[Clock]) -> None:
 
 def test_a_daemon_that_is_started_after_that_time_waits_for_the_next_night(clock: type[Clock]) -> None:
     clock.here = datetime(2026, 11, 21, 2, 0)
-    night = Night(NIGHTLY, AT_ONE)
+    night = Night(AT_ONE)
     assert not night.is_due()
     clock.here += timedelta(hours=23)
     assert night.is_due()
@@ -151,7 +154,7 @@ def test_a_daemon_that_is_started_after_that_time_waits_for_the_next_night(clock
 def test_always_means_at_once_after_news_and_now_and_then(clock: type[Clock], monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr(overnight, "monotonic", lambda: now[0])
-    night = Night(QUICK, None)
+    night = Night(None, is_always=True)
     assert night.is_due()
     night.over()
     assert not night.is_due()
@@ -168,7 +171,7 @@ def test_always_means_at_once_after_news_and_now_and_then(clock: type[Clock], mo
 
 
 def test_never_is_never(clock: type[Clock]) -> None:
-    night = Night(NIGHTLY, None)
+    night = Night(None)
     for _ in range(50):
         clock.here += timedelta(hours=1)
         night.news()
@@ -295,3 +298,143 @@ def test_the_settings_of_a_worker_that_hears_are_those_of_models() -> None:
     found = engine.for_models(replace(QUICK, models=Models(worker_memory_bytes=7, deadline_s=9.0)))
     assert found.workers == Workers(1, 9.0, 7)
     assert Job.__dataclass_fields__["hearing"].default is None
+
+
+# Songs of which a mashup is wanted, and previews of pairs
+
+
+def test_songs_of_which_a_mashup_is_wanted_are_taken_apart_at_any_time(
+    workspace: Workspace, ears: Change, published: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, name in enumerate("ab"):
+        tone(workspace.inbox / f"{name}.wav", 300 + number)
+    run(workspace, NIGHTLY)
+    wanted = [track for track in library.tracks(workspace) if track.id.startswith("a-")]
+    monkeypatch.setattr(overnight, "to_separate", lambda workspace, settings: [] if separated(workspace) else wanted)
+    monkeypatch.setattr(overnight, "for_separation", lambda settings: settings)
+    heard = Ears(workspace, NIGHTLY, None)
+    cheap: Any = InlineEngine(NIGHTLY)
+    events = []
+    while (found := heard.listen(cheap)) is not None:
+        events += found
+    assert separated(workspace) == ["a"]
+    assert {event.event for event in events} == {"deepened", "refreshed"}
+    assert heard.listen(cheap) is None
+
+
+def test_a_song_that_cannot_be_taken_apart_is_tried_once_a_day(
+    workspace: Workspace, ears: Change, published: list[int], clock: type[Clock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tone(workspace.inbox / "a.wav")
+    run(workspace, NIGHTLY)
+    order("load-htdemucs", "broken")
+    asked: list[int] = []
+    tracks = library.tracks(workspace)
+    monkeypatch.setattr(overnight, "to_separate", lambda workspace, settings: asked.append(1) or tracks)
+    monkeypatch.setattr(overnight, "for_separation", lambda settings: settings)
+    heard = Ears(workspace, NIGHTLY, AT_ONE)
+    cheap: Any = InlineEngine(NIGHTLY)
+
+    def all_of_it() -> None:
+        heard.news()
+        while heard.listen(cheap) is not None:
+            pass
+
+    all_of_it()
+    all_of_it()
+    assert noted().count("load htdemucs") == 1
+    clock.here += timedelta(days=1)
+    all_of_it()
+    all_of_it()
+    assert noted().count("load htdemucs") >= 2
+    assert asked
+
+
+def test_a_pass_that_was_asked_for_does_not_end_the_night(
+    workspace: Workspace, ears: Change, published: list[int], clock: type[Clock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, name in enumerate("ab"):
+        tone(workspace.inbox / f"{name}.wav", 300 + number)
+    run(workspace, NIGHTLY)
+    wanted = library.tracks(workspace)[:1]
+    monkeypatch.setattr(overnight, "to_separate", lambda workspace, settings: [] if separated(workspace) else wanted)
+    monkeypatch.setattr(overnight, "for_separation", lambda settings: settings)
+    heard = Ears(workspace, NIGHTLY, AT_ONE)
+    cheap: Any = InlineEngine(NIGHTLY)
+    clock.here = datetime(2026, 11, 21, 1, 0)
+    while heard.listen(cheap) is not None:
+        pass
+    assert separated(workspace) == ["a", "b"]
+
+
+class Plates:
+    """What makes previews, for tests: two, of which the second cannot be made."""
+
+    left = 2
+    closed = 0
+
+    def __init__(self, workspace: Workspace, settings: Settings) -> None:
+        self.text: str | None = None
+
+    def work(self, patience_s: float) -> list[tuple[Taster, str]] | None:
+        if not Plates.left:
+            return None
+        Plates.left -= 1
+        one = Taster(pair("a-12345678", f"b-1234567{Plates.left}"), "x")
+        return [(one, "" if Plates.left else "Nobody sings.")]
+
+    def close(self) -> None:
+        Plates.closed += 1
+
+
+@pytest.fixture
+def plates(monkeypatch: pytest.MonkeyPatch) -> type[Plates]:
+    monkeypatch.setattr(overnight, "Tasters", Plates)
+    monkeypatch.setattr(Plates, "left", 2)
+    monkeypatch.setattr(Plates, "closed", 0)
+    return Plates
+
+
+def test_previews_of_pairs_are_made_at_night_and_said(
+    workspace: Workspace, clock: type[Clock], plates: type[Plates]
+) -> None:
+    one = Pairs(workspace, NIGHTLY, AT_ONE)
+    assert one.work() is None
+    assert plates.left == 2
+    clock.here = datetime(2026, 11, 21, 1, 0)
+    [event] = one.work() or []
+    assert (event.event, event.name) == ("preview", "a-12345678 over b-12345671")
+    assert one.is_publishing_due
+    assert not one.is_publishing_due
+    [event] = one.work() or []
+    assert (event.event, event.reason) == ("skipped", "Nobody sings.")
+    assert one.work() is None
+    assert plates.closed
+    plates.left = 2
+    assert one.work() is None, "not before the next night"
+    clock.here += timedelta(days=1)
+    assert one.work()
+    [log] = [path.read_text() for path in workspace.runs.iterdir()][:1]
+    assert '"skipped"' in log or '"preview"' in log
+
+
+def test_without_a_time_no_previews_are_made(workspace: Workspace, clock: type[Clock], plates: type[Plates]) -> None:
+    one = Pairs(workspace, QUICK, None)
+    for _ in range(30):
+        clock.here += timedelta(hours=1)
+        assert one.work() is None
+    assert plates.left == 2
+
+
+def test_the_daemon_makes_previews_when_models_have_heard_all(
+    workspace: Workspace, ears: Change, published: list[int], clock: type[Clock], plates: type[Plates]
+) -> None:
+    tone(workspace.inbox / "a.wav")
+
+    def nightfall(said: list[str]) -> bool:
+        if said[-1] == "idle · 1 stored":
+            clock.here = datetime(2026, 11, 21, 1, 0)
+        return "1 preview, 1 skipped" in said[-1]
+
+    watch(workspace, nightfall, NIGHTLY, mashups_at=AT_ONE)
+    assert plates.closed

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from processor import __version__
-from processor.cli import advise, ask, check, compare, models, process, profiles, prompt, stems
+from processor.cli import advise, ask, check, compare, mashup, matches, models, process, profiles, prompt, stems
 from processor.cli.shared import INTERRUPTED, NOTHING_DONE, OK, WRONG_USAGE, close_output, examples
 from processor.errors import LinerNotesError, WrongUsage
 
@@ -91,6 +91,8 @@ _COMMANDS = (
     check.check,
     check.badge,
     compare.compare,
+    matches.matches,
+    mashup.mashup,
     profiles.profile,
     prompt.prompt,
     stems.stems,

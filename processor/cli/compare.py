@@ -132,7 +132,7 @@ def _matching(mix: Path, settings: Settings, found: Comparison, audition: Path |
     Raises:
         LinerNotesError: the mix cannot be read again, or the audition cannot be written.
     """
-    from processor.bundles import Matching, match, target_lufs
+    from processor.comparing import Matching, match, target_lufs
     from processor.engine import Engine
     from processor.errors import LinerNotesError
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from processor.cli.shared import NOTHING_DONE, OK, SET_ASIDE, counting, plural, say
+from processor.errors import WrongUsage
 
 if TYPE_CHECKING:
     from processor.backlog import Backlog
@@ -47,7 +48,7 @@ def deepened(
     backlog = Backlog(workspace, settings, tracks)
     if not backlog.here.jobs:
         return NOTHING_DONE if is_asked else OK
-    done = _pass(workspace, settings, backlog, as_json=as_json)
+    done = hear(workspace, settings, backlog, as_json=as_json)
     for problem in backlog.problems.values():
         say(f"left out  {problem}", err=True)
     if done:
@@ -61,7 +62,7 @@ def deepened(
     return SET_ASIDE if heard else NOTHING_DONE
 
 
-def _pass(workspace: Workspace, settings: Settings, backlog: Backlog, *, as_json: bool) -> list[Event]:
+def hear(workspace: Workspace, settings: Settings, backlog: Backlog, *, as_json: bool) -> list[Event]:
     """Work until nothing is left, logged, told, and published every few seconds."""
     from processor.deep import Pass, deepen
     from processor.engine import Engine
@@ -122,11 +123,30 @@ def time_of_day(context: click.Context, option: click.Parameter, value: str | No
     if value is None:
         return None
     try:
-        found = time.fromisoformat(value.strip().zfill(5))
+        return _time(value)
     except ValueError as error:
-        raise click.BadParameter(f"{value!r} is no time of day like 01:00", context, option) from error
+        raise click.BadParameter(str(error), context, option) from error
+
+
+def parsed_time(value: str, where: str) -> time:
+    """The value of a setting that is a time of day.
+
+    Raises:
+        WrongUsage: it is none.
+    """
+    try:
+        return _time(value)
+    except ValueError as error:
+        raise WrongUsage(f"{where}: {error}") from error
+
+
+def _time(value: str) -> time:
+    try:
+        found = time.fromisoformat(value.strip().zfill(5))
+    except ValueError:
+        raise ValueError(f"{value!r} is no time of day like 01:00") from None
     if found.tzinfo is not None:
-        raise click.BadParameter(f"{value!r}: it is this machine's time that counts; write 01:00", context, option)
+        raise ValueError(f"{value!r}: it is this machine's time that counts; write 01:00")
     return found
 
 

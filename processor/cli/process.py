@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from processor.cli.hearing import deepened, time_of_day
+from processor.cli.hearing import deepened, parsed_time, time_of_day
+from processor.cli.mashing import mashups_made
 from processor.cli.shared import (
     NOTHING_DONE,
     OK,
@@ -113,7 +114,9 @@ def _run(
     early = [Event("ignored", one.name, reason=one.reason) for one in found.ignored]
     early += [Event("left", drop.name, reason="it is still being written, or named as unfinished") for drop in moving]
     early += [
-        Event("left", drop.name, reason="its comparison is not complete") for drop in settled if drop not in drops
+        Event("left", drop.name, reason=bundles.why_held(drop))
+        for drop in settled
+        if drop not in drops and not bundles.is_plan(drop)
     ]
     early += [Event("missing", one.name, reason=one.reason) for one in found.missing]
     events = [] if events is None else events
@@ -136,6 +139,7 @@ def _run(
             run_all(workspace, settings, drops, engine, RunLog(workspace, "run"), tell_step)
         else:
             publish(workspace)
+    mashups_made(workspace, settings, tell, as_json=as_json)
     add_media(workspace, settings, counting("Preview"))
     if trouble := add_words(workspace, settings):
         click.echo(f"The advice stands in our own words: {trouble}", err=True)
@@ -196,6 +200,8 @@ _WORDS = {
     "missing": "not there",
     "left": "left in place",
     "ignored": "ignored",
+    "mashup": "mashed up",
+    "waiting": "not mashed up yet",
 }
 
 
@@ -236,7 +242,9 @@ def _exit_code(events: Iterable[Event], *, is_named: bool) -> int:
 
 @click.command(
     epilog=examples(
-        "linernotes watch", "linernotes watch --home ~/Music/reports --workers 2", "linernotes watch --deep-at 01:00"
+        "linernotes watch",
+        "linernotes watch --home ~/Music/reports --workers 2",
+        "linernotes watch --deep-at 01:00 --mashups-at 05:00",
     )
 )
 @click.option(
@@ -246,15 +254,24 @@ def _exit_code(events: Iterable[Event], *, is_named: bool) -> int:
     help="From that time on, models hear what is pending, until nothing is. [default: whenever it is idle, "
     "if [models] deep says so]",
 )
+@click.option(
+    "--mashups-at",
+    metavar="HH:MM",
+    callback=time_of_day,
+    help="From that time on, the pairs that go together best are rendered in short, to be heard on the page of "
+    "mashups. [default: as [mashups] at says, which is never]",
+)
 @workers_option
 @home_option
-def watch(deep_at: TimeOfDay | None, workers: int | None, home: str | None) -> None:
+def watch(deep_at: TimeOfDay | None, mashups_at: TimeOfDay | None, workers: int | None, home: str | None) -> None:
     """Process whatever is dropped into the inbox, until Ctrl-C or SIGTERM."""
     from processor.daemon import Daemon
     from processor.feedback.desk import open_desk
 
     workspace, settings = open_workspace(home, create=True, workers=workers)
     open_desk(workspace, settings)
+    if mashups_at is None and settings.mashups.at:
+        mashups_at = parsed_time(settings.mashups.at, "mashups.at")
     is_terminal = sys.stderr.isatty()
     last = ""
 
@@ -267,7 +284,7 @@ def watch(deep_at: TimeOfDay | None, workers: int | None, home: str | None) -> N
             last = text.partition(" ")[2]
             say(text, err=True)
 
-    Daemon(workspace, settings, tell, deep_at).run()
+    Daemon(workspace, settings, tell, deep_at, mashups_at).run()
     say(("\n" if is_terminal else "") + "Stopped.", err=True)
 
 

@@ -6,11 +6,10 @@ of it can be made again from the tracks.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from processor import record
+from processor import made, record
 from processor.errors import RecordError
 from processor.feedback.compare import Comparison
 from processor.feedback.equaliser import Audition
@@ -21,8 +20,6 @@ from processor.workspace import Workspace
 
 KIND = "comparison"
 SUFFIX = f".{KIND}"
-_DAYS = "[0-9][0-9][0-9][0-9]/[01][0-9]/[0-3][0-9]"
-_NAME = re.compile(rf"[a-z0-9-]{{1,60}}-[0-9a-f]{{8,64}}{re.escape(SUFFIX)}")
 
 _LIBRARY = "folders of the library"
 _SAME = "fingerprints, where they are alike enough to be one recording; else 0 and 1"
@@ -116,8 +113,7 @@ def stored(workspace: Workspace, *, curves: bool = True) -> list[Stored]:
 
 def folders(workspace: Workspace) -> list[Path]:
     """The folders of all comparisons, readable or not."""
-    found = workspace.library.glob(f"{_DAYS}/*{SUFFIX}")
-    return [folder for folder in found if _NAME.fullmatch(folder.name) and folder.is_dir()]
+    return made.folders(workspace, KIND)
 
 
 def read(folder: Path, *, curves: bool = True) -> Stored | None:

@@ -22,6 +22,8 @@ COMMANDS = {
     "doctor",
     "explain",
     "init",
+    "mashup",
+    "matches",
     "models",
     "profile",
     "prompt",
