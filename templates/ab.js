@@ -1,11 +1,13 @@
-// A/B players: all sounds run in step in one AudioContext, each with a gain, and switching moves these gains. Sounds
-// are loaded when somebody plays: a script each, because a page from a disk may read nothing else into Web Audio.
+// Players of several sounds in step, in one AudioContext, each with a gain: A/B players, which let one of them through,
+// and players of stems (`data-mixer`), which let through what is not muted. Sounds are loaded when somebody plays: a
+// script each, because a page from a disk may read nothing else into Web Audio.
 "use strict";
 (() => {
   const FADE_S = 0.01; // short enough for a switch, long enough not to click
   const AHEAD_S = 0.03; // all sources are told to start so much later, so that none is late
   const SKIP_S = 5;
   const SHOW_MS = 100;
+  const SAME_S = 0.02; // an MP3 cannot be told to be nearer to a time
 
   // As m:ss.t, with hours where there are some.
   function clock(seconds) {
@@ -35,12 +37,37 @@
     return bytes.buffer;
   }
 
+  // An element with `data-duration` shows time from `data-left` to `data-right`, in the units of its viewBox.
+  function surface(element) {
+    const [left, right, length] = ["left", "right", "duration"].map((name) => Number(element.dataset[name]));
+    const head = document.createElementNS("http://www.w3.org/2000/svg", "line");
+    head.setAttribute("class", "playhead");
+    head.setAttribute("y2", "100%");
+    element.classList.add("seekable");
+    element.append(head);
+    return {
+      element,
+      timeAt(clientX) {
+        const matrix = element.getScreenCTM();
+        return Math.min(1, Math.max(0, ((clientX - matrix.e) / matrix.a - left) / (right - left))) * length;
+      },
+      show(time) {
+        const x = String(left + (right - left) * Math.min(1, time / length));
+        for (const end of ["x1", "x2"]) head.setAttribute(end, x);
+      },
+    };
+  }
+
   function player(section) {
+    const isMixer = "mixer" in section.dataset;
     const find = (selector) => section.querySelector(selector);
     const [bar, play, now, slider, state, plain, keys] = ["bar", "play", "now", "seek", "state", "plain", "keys"].map((name) => find(`.ab-${name}`));
     const match = find(".ab-match input");
+    const volume = find(".ab-volume input");
+    const whole = find("audio.ab-whole"); // the same music as one file: it shares the position
+    const surfaces = isMixer ? [...document.querySelectorAll("svg[data-duration]")].map(surface) : [];
     const duration = Number(section.dataset.seconds);
-    const sides = [...section.querySelectorAll(".ab-side")].map((button) => ({ button, ...button.dataset, buffer: null, gain: null, source: null }));
+    const sides = [...section.querySelectorAll(isMixer ? ".mixer-stem" : ".ab-side")].map((button) => ({ button, ...button.dataset, isMuted: false, isSolo: false, buffer: null, gain: null, source: null }));
     const levels = sides.map(({ button }) => ({ matched: factor(Number(button.dataset.gain)), raw: factor(Number(button.dataset.raw)) }));
     let context = null;
     let master = null;
@@ -94,12 +121,21 @@
       param.linearRampToValueAtTime(target, start + seconds);
     }
 
+    function isHeard(side, number) {
+      if (!isMixer) return number === active;
+      return sides.some((one) => one.isSolo) ? side.isSolo : !side.isMuted;
+    }
+
     // Straight lines that add up to one: two bounces of a song are nearly the same sound, and no dip is heard.
     function mix() {
       for (const [number, side] of sides.entries()) {
-        const level = match.checked ? levels[number].matched : levels[number].raw;
-        if (side.gain) ramp(side.gain.gain, number === active ? level : 0, context.currentTime);
+        const level = !match || match.checked ? levels[number].matched : levels[number].raw;
+        if (side.gain) ramp(side.gain.gain, isHeard(side, number) ? level : 0, context.currentTime);
       }
+    }
+
+    function loudness() {
+      return volume ? Math.min(1, Number(volume.value)) : 1;
     }
 
     function start(at) {
@@ -111,7 +147,7 @@
         side.source.start(startedAt, from);
       }
       master.gain.setValueAtTime(0, startedAt);
-      master.gain.linearRampToValueAtTime(1, startedAt + FADE_S);
+      master.gain.linearRampToValueAtTime(loudness(), startedAt + FADE_S);
       isPlaying = true;
     }
 
@@ -120,6 +156,11 @@
       ramp(master.gain, 0, context.currentTime);
       for (const side of sides) side.source?.stop(context.currentTime + FADE_S);
       isPlaying = false;
+      takeAlong();
+    }
+
+    function takeAlong() {
+      if (whole && Math.abs(whole.currentTime - from) > SAME_S) whole.currentTime = from;
     }
 
     async function toggle() {
@@ -136,8 +177,8 @@
           sayActive();
         } catch (error) {
           loading = null;
-          plain.hidden = false;
-          say(`${error.message} The players below play each by itself.`);
+          if (plain) plain.hidden = false;
+          say(isMixer ? `${error.message} The mix can be heard above.` : `${error.message} The players below play each by itself.`);
         }
       }
       show();
@@ -148,6 +189,7 @@
       if (wasPlaying) stop();
       if (wasPlaying) start(at);
       else from = Math.min(Math.max(0, at), duration);
+      takeAlong();
       show();
     }
 
@@ -158,7 +200,27 @@
       sayActive();
     }
 
+    // Mute or solo a stem; `what` is "isMuted" or "isSolo".
+    function turn(number, what) {
+      const side = sides[number];
+      if (!side) return false;
+      side[what] = !side[what];
+      for (const [other, one] of sides.entries()) {
+        one.button.querySelector(".mixer-mute").setAttribute("aria-pressed", String(one.isMuted));
+        one.button.querySelector(".mixer-solo").setAttribute("aria-pressed", String(one.isSolo));
+        one.button.classList.toggle("silent", !isHeard(one, other));
+      }
+      mix();
+      sayActive();
+      return true;
+    }
+
     function sayActive() {
+      if (isMixer) {
+        const heard = sides.filter(isHeard).map((side) => side.title);
+        say(`${isPlaying ? "You hear" : "Chosen:"} ${heard.length === sides.length ? "all stems" : heard.join(", ") || "nothing"}.`);
+        return;
+      }
       say(`${isPlaying ? "You hear" : "Chosen:"} ${sides[active].letter}, ${sides[active].title}.`);
     }
 
@@ -171,7 +233,8 @@
       }
       const at = position();
       play.setAttribute("aria-pressed", String(isPlaying));
-      play.setAttribute("aria-label", isPlaying ? "Pause" : "Play");
+      play.setAttribute("aria-label", `${isPlaying ? "Pause" : "Play"}${play.dataset.what ?? ""}`);
+      for (const one of surfaces) one.show(at);
       if (isDragged) return;
       now.textContent = clock(at);
       slider.value = String(at);
@@ -180,29 +243,59 @@
 
     // --- Beginning.
 
+    function beSwitched() {
+      for (const [number, side] of sides.entries()) side.button.addEventListener("click", () => choose(number));
+      match.addEventListener("change", mix);
+      plain.hidden = true;
+    }
+
+    function beMixed() {
+      for (const [number, { button }] of sides.entries()) {
+        for (const [name, what] of [["mute", "isMuted"], ["solo", "isSolo"]]) {
+          button.querySelector(`.mixer-${name}`).addEventListener("click", () => turn(number, what));
+        }
+        for (const hidden of button.querySelectorAll("[hidden]")) hidden.hidden = false;
+      }
+      volume.addEventListener("input", () => { if (isPlaying) ramp(master.gain, loudness(), context.currentTime); });
+      for (const { element, timeAt } of surfaces) {
+        element.addEventListener("click", (event) => { if (!event.target.closest("[data-time], a")) seek(timeAt(event.clientX)); });
+      }
+      for (const name of ["timeupdate", "seeking"]) whole?.addEventListener(name, follow);
+    }
+
+    // Where the file is, there are the stems, as long as they do not play themselves.
+    function follow() {
+      if (isPlaying || Math.abs(whole.currentTime - from) <= SAME_S) return;
+      from = Math.min(whole.currentTime, duration);
+      show();
+    }
+
     const self = {
       section,
+      isMixer,
+      isPlaying: () => isPlaying,
       toggle,
       pause: () => { if (isPlaying) { stop(); show(); } },
-      next: () => choose((active + 1) % sides.length),
-      letter: (key) => {
+      next: isMixer ? null : () => choose((active + 1) % sides.length),
+      letter: isMixer ? null : (key) => {
         const number = sides.findIndex((side) => side.letter.toLowerCase() === key);
         if (number >= 0) choose(number);
         return number >= 0;
       },
+      digit: isMixer ? (number, isSolo) => turn(number - 1, isSolo ? "isSolo" : "isMuted") : null,
       seek,
       skip: (seconds) => seek(position() + seconds),
     };
     if (!sides.length) return null;
     bar.hidden = keys.hidden = false;
-    plain.hidden = true;
     play.addEventListener("click", toggle);
-    for (const [number, side] of sides.entries()) side.button.addEventListener("click", () => choose(number));
-    match.addEventListener("change", mix);
+    if (isMixer) beMixed();
+    else beSwitched();
     slider.addEventListener("input", () => { isDragged = true; now.textContent = clock(Number(slider.value)); });
     slider.addEventListener("change", () => { isDragged = false; seek(Number(slider.value)); });
     document.addEventListener("play", () => self.pause(), true);
     setInterval(() => { if (isPlaying) show(); }, SHOW_MS);
+    for (const one of surfaces) one.show(0);
     return self;
   }
 
@@ -218,32 +311,36 @@
     return Boolean(target.closest("input:not([type=range], [type=checkbox])"));
   }
 
-  // The player that has the focus, else the first.
-  function meant() {
-    return players.find(({ section }) => section.contains(document.activeElement)) ?? players[0];
+  // The player that has the focus, else the one that plays, else the first; of those that know what is asked.
+  function meant(ability = "toggle") {
+    const able = players.filter((one) => one[ability]);
+    return able.find(({ section }) => section.contains(document.activeElement)) ?? able.find((one) => one.isPlaying()) ?? able[0];
   }
 
   const KEYS = {
-    " ": (one) => one.toggle(),
-    x: (one) => one.next(),
-    ArrowLeft: (one) => one.skip(-SKIP_S),
-    ArrowRight: (one) => one.skip(SKIP_S),
+    " ": () => meant().toggle(),
+    x: () => meant("next")?.next(),
+    ArrowLeft: () => meant().skip(-SKIP_S),
+    ArrowRight: () => meant().skip(SKIP_S),
   };
 
+  function press({ key, code, shiftKey }) {
+    const digit = /^Digit([1-9])$/.exec(code); // by its place, because Shift changes what it writes
+    if (digit) return meant("digit")?.digit(Number(digit[1]), shiftKey);
+    const act = KEYS[key.length > 1 ? key : key.toLowerCase()];
+    if (act) act();
+    return act ?? meant("letter")?.letter(key.toLowerCase());
+  }
+
   document.addEventListener("keydown", (event) => {
-    if (isMeantForOther(event)) return;
-    const key = event.key.length > 1 ? event.key : event.key.toLowerCase();
-    const act = KEYS[key];
-    if (act) act(meant());
-    else if (!meant().letter(key)) return;
-    event.preventDefault();
+    if (!isMeantForOther(event) && press(event)) event.preventDefault();
   });
   if (!hasOther) {
     document.addEventListener("click", (event) => {
       const timed = event.target.closest("[data-time]");
       if (!timed || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
       event.preventDefault();
-      meant().seek(Number(timed.dataset.time));
+      (players.find((one) => one.isMixer) ?? meant()).seek(Number(timed.dataset.time));
     });
   }
 })();

@@ -1,19 +1,13 @@
 """A/B players: several tracks laid in step beside each other, equally loud, to be switched between while they play.
 
-A page opened from a disk may not read sound files into Web Audio, but it may run a script beside it. So each sound is
-an MP3 in a script, `site/media/ab/<name>.js`, that a page loads when somebody wants to listen (measured in Chromium).
-All are made by the same encoder at the same sample rate, so what the codec delays and adds is the same in each.
-
-The first line of such a script says what was measured of the sound as it is heard there: stereo, cut, at that rate.
+Each sound is a script of `processor.site.scripts`, `site/media/ab/<name>.js`; its first line says what was measured of
+the sound as it is heard there: stereo, cut, at that rate.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import string
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from processor import engine, library, record
+from processor import library, record
 from processor.analysis import result_types
 from processor.analysis.loudness import loudness
 from processor.audio import Audio, decode, downmix_matrix, from_samples
-from processor.config import Limits, Settings, load_settings
+from processor.config import Settings, load_settings
 from processor.engine import Job
-from processor.errors import LinerNotesError, NoSound, RecordError, WorkspaceError
-from processor.files import remove_leftovers, write_atomically
+from processor.errors import NoSound, RecordError
+from processor.files import remove_leftovers
 from processor.graph import Outcome
 from processor.library import Track
 from processor.site.about import PEAK_LIMIT_DBTP
@@ -36,8 +30,9 @@ from processor.site.charts import length_text
 from processor.site.charts.frame import plain_text
 from processor.site.media import FOLDER as MEDIA
 from processor.site.media import PREVIEW
-from processor.site.previews import Samples, encode, preview_rate_hz
-from processor.workspace import Workspace, cannot_write
+from processor.site.previews import Samples, preview_rate_hz
+from processor.site.scripts import Scripted, make_scripts, mp3, read_facts, write_script
+from processor.workspace import Workspace
 
 FOLDER = "ab"
 # Raised when the same file gives another script.
@@ -47,7 +42,6 @@ MAX_S = 600.0
 MAX_SIDES = 6
 # What turns the louder sound down by less is nothing that anybody hears.
 AUDIBLE_LU = 0.1
-_HEADER_BYTES, MAX_REASON = 4096, 300
 
 
 @dataclass(frozen=True)
@@ -119,12 +113,9 @@ class AB:
 
 
 @dataclass(frozen=True)
-class Cut(Job):
-    """One sound to be laid in step: where its script goes, at which rate, and which part of the file it is."""
+class Cut(Scripted):
+    """One sound to be laid in step: which part of the file it is, and at which pace."""
 
-    name: str = ""
-    target: Path = Path()
-    rate_hz: int = 48_000
     offset_s: float = 0.0
     speed: float = 1.0
 
@@ -188,52 +179,23 @@ def make_ab(workspace: Workspace, takes: Sequence[Take], settings: Settings | No
     """
     settings = settings or load_settings(workspace.home)
     rate_hz = _rate_hz(takes[0].track)
-    jobs: dict[str, Cut] = {}
+    jobs = []
     for name, take in zip(names(takes), takes, strict=False):
         source, target = take.track.source, _script(workspace.site, name)
         if source is not None and rate_hz is not None and not target.is_file():
-            jobs[name] = Cut(
-                source,
-                "",
-                settings.limits,
-                name=name,
-                target=target,
-                rate_hz=rate_hz,
-                offset_s=take.offset_s,
-                speed=take.speed,
+            jobs.append(
+                Cut(
+                    source,
+                    "",
+                    settings.limits,
+                    targets=(target,),
+                    names=(name,),
+                    rate_hz=rate_hz,
+                    offset_s=take.offset_s,
+                    speed=take.speed,
+                )
             )
-    return _make_all(workspace.site / MEDIA / FOLDER, jobs.values(), settings)
-
-
-def _make_all(folder: Path, jobs: Iterable[Cut], settings: Settings) -> int:
-    made = 0
-    waiting = list(jobs)
-    if not waiting:
-        return 0
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with engine.Engine(settings, make_cut) as workers:
-            for job in waiting:
-                workers.submit(job)
-            while workers.waiting:
-                for done in workers.next_done():
-                    _refuse(done.job, done.error)
-                    made += 1
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    return made
-
-
-def _refuse(job: Job, error: LinerNotesError | None) -> None:
-    """Leave a script that says why there is no sound.
-
-    Raises:
-        WorkspaceError: that was the error.
-    """
-    if isinstance(error, WorkspaceError):
-        raise error
-    if error is not None and isinstance(job, Cut):
-        write_atomically(job.target, _header({"refused": str(error)[:MAX_REASON]}), durable=False)
+    return make_scripts(workspace.site / MEDIA / FOLDER, jobs, settings, make_cut)
 
 
 def make_cut(job: Job) -> Outcome:
@@ -252,12 +214,7 @@ def make_cut(job: Job) -> Outcome:
         "true_peak_dbtp": measured.true_peak_dbtp,
         "is_cut": is_cut,
     }
-    sound = base64.b64encode(_mp3(samples, job.rate_hz)).decode()
-    code = f'(globalThis.linerNotesSounds ??= {{}})["{job.name}"] = "{sound}";\n'
-    try:
-        write_atomically(job.target, _header(facts) + code, durable=False)
-    except OSError as error:
-        raise cannot_write(job.target.parent, error) from error
+    write_script(job.targets[0], facts, job.names[0], mp3(samples, job.rate_hz))
     return Outcome()
 
 
@@ -298,21 +255,6 @@ def _stereo(audio: Audio, first: int, end: int) -> Samples:
         if at >= end:
             break
     return np.concatenate(parts, axis=1)
-
-
-def _mp3(samples: Samples, rate_hz: int) -> bytes:
-    """As the encoder of previews codes it."""
-    import soundfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        wave, coded = Path(folder) / "sound.wav", Path(folder) / "sound.mp3"
-        soundfile.write(wave, samples.T, rate_hz, subtype="FLOAT")
-        encode(wave, coded, Limits())
-        return coded.read_bytes()
-
-
-def _header(facts: dict[str, object]) -> str:
-    return f"// {json.dumps(facts)}\n"
 
 
 def remove_others(workspace: Workspace, players: Iterable[Sequence[Take]]) -> int:
@@ -377,11 +319,9 @@ def gains_db(levels: Sequence[tuple[float | None, float | None]]) -> tuple[list[
 def _measured(script: Path) -> _Measured | None:
     """What a script says of its sound; None if there is none."""
     try:
-        with script.open("rb") as file:
-            line = file.readline(_HEADER_BYTES + 1)
-        found = json.loads(line.removeprefix(b"//"))
-        return _Measured(**found)
-    except (OSError, ValueError, TypeError):
+        found = read_facts(script)
+        return None if found is None else _Measured(**found)
+    except TypeError:
         return None
 
 

@@ -19,9 +19,11 @@ from processor.feedback.desk import Desk, code_version
 from processor.feedback.ledger import Beside, Ledger, verdict_of
 from processor.files import templates_folder, write_atomically
 from processor.library import Track
+from processor.mashup.kept import stored as stored_mashups
 from processor.quantities import columns
-from processor.site import comparison, deep, media, stems
+from processor.site import comparison, deep, mashup, mashups, media, stems
 from processor.site.actions import Notice, action_pages
+from processor.site.goes_with import NOTHING_AROUND, Around, around
 from processor.site.index import Pages, index_pages
 from processor.site.markdown import write_report
 from processor.site.prompt import prompts_for
@@ -32,8 +34,8 @@ from processor.site.track import Heard, track_page
 from processor.workspace import Workspace, cannot_write
 
 STATE_NAME = "pages.json"
-# Pages of what is compared; there may be none.
-COMPARED = ("revisions/*.html", "comparisons/*.html", "comparisons.html")
+# Pages of what is compared or mixed; there may be none.
+COMPARED = ("revisions/*.html", "comparisons/*.html", "comparisons.html", "mashups/*.html")
 PARALLEL_FROM = 1000  # below, starting processes costs more than they save
 
 
@@ -52,22 +54,33 @@ def publish(
     sounds = [media.signatures(workspace.site), stems.signatures(workspace.site)]
     wanted = {f"tracks/{track.id}.html": track for track in tracks}
     here = deep.models_here(derived.desk.settings)
+    mixed = stored_mashups(workspace)
+    matched = around(connection, mixed)
     inputs = {
         page: " ".join(
-            [track.signature, *(there.get(track.id, "") for there in sounds), derived.signature(track.id), *here]
+            [
+                track.signature,
+                *(there.get(track.id, "") for there in sounds),
+                derived.signature(track.id),
+                repr(matched.get(track.id, "")),
+                *here,
+            ]
         )
         for page, track in wanted.items()
     }
     stale = {page: track for page, track in wanted.items() if not state.is_fresh(page, inputs[page])}
-    for number, (page, _) in enumerate(_write_tracks(workspace.site, stale, derived, here), 1):
+    for number, (page, _) in enumerate(_write_tracks(workspace.site, stale, derived, here, matched), 1):
         state.note(page, inputs[page])
         if progress is not None:
             progress(number, len(stale))
     comparison.link_auditions(workspace)
+    mashup.link_mashups(workspace, mixed)
     others = {
         **_other_pages(connection, failed, ignored, len(folders(workspace))),
         **revision_pages(workspace, connection, tracks, derived),
         **comparison.comparison_pages(workspace, tracks),
+        **mashup.mashup_pages(workspace, mixed, tracks),
+        **mashups.list_pages(workspace, connection, mixed, tracks),
         **deep.deep_pages(workspace, connection, derived.desk.settings, len(failed) + len(ignored)),
     }
     for page in state.on_disk():
@@ -90,11 +103,15 @@ def forget(workspace: Workspace) -> None:
 
 
 def _write_tracks(
-    site: Path, stale: Mapping[str, Track], derived: Ledger, here: Mapping[str, str]
+    site: Path,
+    stale: Mapping[str, Track],
+    derived: Ledger,
+    here: Mapping[str, str],
+    mixed: Mapping[str, Around],
 ) -> Iterator[tuple[str, Track]]:
     """Write track pages and yield each as it is done; with many to do, on all processors."""
     write = partial(_write_track, derived.desk, here)
-    besides = (derived.beside(track.id) for track in stale.values())
+    besides = ((derived.beside(track.id), mixed.get(track.id, NOTHING_AROUND)) for track in stale.values())
     if len(stale) < PARALLEL_FROM:
         for (page, track), beside in zip(stale.items(), besides, strict=True):
             write(site / page, track, beside)
@@ -110,10 +127,11 @@ def _write_tracks(
             yield entry
 
 
-def _write_track(desk: Desk, here: Mapping[str, str], path: Path, track: Track, beside: Beside) -> None:
+def _write_track(desk: Desk, here: Mapping[str, str], path: Path, track: Track, besides: tuple[Beside, Around]) -> None:
+    beside, mixed = besides
     verdict = verdict_of(desk, track, beside)
     prompts = prompts_for(track)
-    _write(path, track_page(track, path.parents[1], verdict, beside, Heard(prompts, here)))
+    _write(path, track_page(track, path.parents[1], verdict, beside, Heard(prompts, here, mixed)))
     try:
         write_report(track, verdict, prompts)
     except OSError as error:

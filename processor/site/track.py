@@ -29,6 +29,7 @@ from processor.site.charts import Figures, clock, time_text
 from processor.site.charts.bands import SIX_NAMES
 from processor.site.deep import lacking
 from processor.site.desk import desk_context
+from processor.site.goes_with import NOTHING_AROUND, Around
 from processor.site.lyrics import lyric_lines
 from processor.site.media import Pictures, media_of, pictures_of
 from processor.site.player import player_context
@@ -68,10 +69,12 @@ class Heard:
     Attributes:
         prompts: what `shown_prompts` says of the track.
         here: analyser → model that is here to hear it.
+        mashups: which it is, which it takes part in, and what it goes with.
     """
 
     prompts: tuple[Prompt, ...] | str
     here: Mapping[str, str]
+    mashups: Around = NOTHING_AROUND
 
 
 def track_page(
@@ -129,6 +132,7 @@ def track_page(
         song=[(one, f"../{page_name(one.track)}" if one.previous else None) for one in beside.revisions],
         comparisons=[(f"../comparisons/{name}.html", title) for name, title in beside.comparisons],
         alike=beside.alike,
+        mashups=heard.mashups,
         stems=stems_of(track, found.results, site),
         lyric_lines=lyric_lines,
         prompt=prompt_context(heard.prompts),
