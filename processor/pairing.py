@@ -201,4 +201,6 @@ def again(workspace: Workspace, names: tuple[str, str], supplied: tuple[str, ...
     layers = {layer: by_id[name] for layer, name in own.items() if layer != VOCALS}
     if not layers:
         return voice, from_track(plays, INSTRUMENTAL)
-    return voice, replace(from_track(plays, INSTRUMENTAL, is_stem=True), layers=_files(layers))
+    files = _files(layers)
+    song = from_track(plays, INSTRUMENTAL, is_stem=True)
+    return voice, replace(song, layers=files, beat_file=files.get(DRUMS), beats_are_drums=DRUMS in files)

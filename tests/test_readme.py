@@ -72,5 +72,7 @@ def test_every_room_that_is_drawn_exists_and_every_room_is_drawn() -> None:
     drawn = set(re.findall(r"\b([a-z_]+)\.py\b", tree)) | set(re.findall(r"^  ([a-z_]+)/", tree, re.MULTILINE))
     there = {path.stem for path in home.glob("*.py")} | {path.parent.name for path in home.glob("*/__init__.py")}
     assert there - drawn - {"__init__"} == set()
-    inner = {path.stem for room in ("site", "feedback", "mashup", "models") for path in home.glob(f"{room}/*.py")} | {"charts"}
+    inner = {path.stem for room in ("site", "feedback", "mashup", "models") for path in home.glob(f"{room}/*.py")} | {
+        "charts"
+    }
     assert drawn - inner - there == set()

@@ -229,7 +229,9 @@ def _chooser(order: _Order, settings: Settings) -> Callable[[list[Plan]], Plan]:
         choice = choose(found, settings.llm, os.environ)
         if choice.trouble:
             click.echo(f"The rules chose the plan: {choice.trouble}", err=True)
-        return replace(found[choice.index], chosen_by=choice.chosen_by)
+        plan = found[choice.index]
+        said = (f"{choice.chosen_by} chose this plan: “{choice.reason}”",) if choice.reason else ()
+        return replace(plan, chosen_by=choice.chosen_by, reasons=(*plan.reasons, *said))
 
     return chosen
 

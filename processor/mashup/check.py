@@ -147,6 +147,7 @@ def _numbers(results: Results, rendered: Rendered, backing: Samples, found: Offs
         beat_offset_median_ms=found.median_ms,
         beat_offset_p95_ms=found.p95_ms,
         beat_offset_worst_ms=found.worst_ms,
+        beat_offset_from=found.measured_from,
         vocal_to_backing_lu=ratio_lu(step_powers(rendered.vocals, rate), step_powers(backing, rate)),
         band_ratios_db=band_ratios_db(rendered.vocals, backing, rate),
         onset_sharpness_kept=found.sharpness,

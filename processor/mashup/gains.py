@@ -15,17 +15,20 @@ Vector = NDArray[np.float64]
 
 # Vocals that would have to be turned up by more than that are left there, and the backing is turned down instead.
 MOST_UP_DB = 12.0
+# Of the depth of the ducking, so much is what the whole backing loses in loudness while somebody sings: 1.7 of 3.5 dB.
+DUCKED_SHARE = 0.5
 
 
 def with_gains(plan: Plan, voice: Voice, backing: Backing) -> Plan:
     """A plan whose vocals stand over what plays under them as it says."""
     mashup_s = mashup_beats_s(plan)
+    ducked = 1.0 if plan.duck is None else 10 ** (-DUCKED_SHARE * plan.duck.depth_db / 10)
     stretches = []
     for segment in plan.segments:
         source, target = time_map(plan, segment, mashup_s)
         steps = np.arange(target[0] + HOP_S / 2, target[-1], HOP_S)
         sung = _at(voice.sound.power, np.interp(steps, target, source))
-        stretches.append((sung, _at(backing.sound.power, _played_s(plan, steps))))
+        stretches.append((sung, ducked * _at(backing.sound.power, _played_s(plan, steps))))
     whole = ratio_lu(*(np.concatenate(side) for side in zip(*stretches, strict=True))) if stretches else None
     wanted = plan.vocal_to_backing_lu
     up = 0.0 if whole is None else wanted - whole

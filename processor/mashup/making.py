@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from processor.config import Limits
-from processor.mashup.check import check, corrected
+from processor.mashup.check import Examined, corrected, examine, is_better
 from processor.mashup.listening import listen_backing, listen_voice
 from processor.mashup.measured import Measured
 from processor.mashup.plan import Plan
@@ -96,17 +96,15 @@ def produce(plan: Plan, songs: Songs, limits: Limits, progress: Progress = lambd
     Raises:
         LinerNotesError: a sound cannot be read, or the plan does not fit the songs.
     """
-    made = _once(plan, songs, limits, progress, RENDERING)
-    mended = corrected(made.plan, made.measured)
+    made, found = _once(plan, songs, limits, progress, RENDERING)
+    mended = corrected(plan, found.measured, found.offsets, found.clicks_s[0])
     if mended is None:
         return made
-    again = _once(mended, songs, limits, progress, AGAIN)
-    return again if len(again.measured.deviations) <= len(made.measured.deviations) else made
+    again, _ = _once(mended, songs, limits, progress, AGAIN)
+    return again if is_better(again.measured, made.measured) else made
 
 
-def _once(plan: Plan, songs: Songs, limits: Limits, progress: Progress, stage: str) -> Made:
+def _once(plan: Plan, songs: Songs, limits: Limits, progress: Progress, stage: str) -> tuple[Made, Examined]:
     rendered = render(plan, songs, partial(progress, stage), limits)
-    progress(MEASURING, 0.0)
-    measured = check(plan, rendered, songs)
-    progress(MEASURING, 1.0)
-    return Made(plan, rendered, measured)
+    found = examine(plan, rendered, songs, limits, partial(progress, MEASURING))
+    return Made(plan, rendered, found.measured), found

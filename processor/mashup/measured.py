@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from processor.quantities import quantity
 
 _RENDER = "the analysers, on the rendered mix"
-_BEATS = "onsets of each layer against the beats of the plan, by section; see processor.mashup.check"
+_BEATS = "onsets of each layer against the beats of the plan, by section; see processor.mashup.offsets"
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,9 @@ class Measured:
     )
     beat_offset_worst_ms: float | None = quantity(
         "ms", label="Worst section", source=_BEATS, help="The section whose layers lie farthest apart.", low=0
+    )
+    beat_offset_from: str = quantity(
+        "", label="Beats heard in", source=_BEATS, help="What the beats of the vocals were measured by."
     )
     vocal_to_backing_lu: float | None = quantity(
         "LU",

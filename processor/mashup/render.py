@@ -23,7 +23,7 @@ from processor.mashup.sides import Hand, Side, Work, backing_side, segment_ways,
 from processor.mashup.songs import VOCALS, Song
 from processor.mashup.stretching import PEDALBOARD, Samples, stretcher
 
-HIGHEST_RATE_HZ = 48_000
+LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 44_100, 48_000
 POLL_S = 0.1
 # Share of the time that placing takes; the rest is the limiter's.
 PLACING = 0.85
@@ -65,6 +65,11 @@ class Rendered:
         return summed(tuple(self.backing.values()))
 
 
+def working_rate_hz(sample_rate: int) -> int:
+    """The rate of a mashup over an instrumental of this one: no lower than a CD's, or vocals would lose their highs."""
+    return min(max(sample_rate, LOWEST_RATE_HZ), HIGHEST_RATE_HZ)
+
+
 def render(
     plan: Plan,
     songs: tuple[Song, Song],
@@ -74,8 +79,8 @@ def render(
 ) -> Rendered:
     """Make the sound of a plan.
 
-    It plays at the instrumental's sample rate, or at 48 kHz where that is higher. Vocals and backing are made side by
-    side in two threads: neither needs the other before the backing gives way, so what they give depends on no order.
+    It plays at `working_rate_hz` of the instrumental. Vocals and backing are made side by side in two threads: neither
+    needs the other before the backing gives way, so what they give depends on no order.
 
     Args:
         plan: what to play.
@@ -98,7 +103,7 @@ def render(
     first = decode(songs[1].layers[name], limits=limits)
     sung_s = sum(segment.end_s - segment.start_s for segment in plan.segments)
     work = Work(sung_s + duration_s(plan) * len(plan.instrumental.layers))
-    hand = Hand(min(first.sample_rate, HIGHEST_RATE_HZ), limits, stretch, work, {name: first})
+    hand = Hand(working_rate_hz(first.sample_rate), limits, stretch, work, {name: first})
     del first
     jobs = partial(vocal_side, plan, songs[0], hand), partial(backing_side, plan, songs[1], hand)
     voice, band = _side_by_side(jobs, work, progress)

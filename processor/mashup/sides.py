@@ -125,8 +125,8 @@ def vocal_side(plan: Plan, song: Song, hand: Hand) -> Side:
         hand.work.did(segment.end_s - segment.start_s)
     del sound
     _equalise(found, plan.vocal_bands, hand.rate)
-    found = levelled(found, hand.rate)
     spans = tuple((float(way.out_s[0]), float(way.out_s[-1])) for way in ways)
+    found = levelled(found, hand.rate, spans)  # within each segment: what they are beside each other is planned
     return Side({VOCALS: _at_levels(found, plan, spans, hand.rate)}, tuple(joins), spans)
 
 

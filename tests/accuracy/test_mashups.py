@@ -14,7 +14,9 @@ from tests.accuracy.mashups import Row, cells, change, fitting, story, text, tru
 from tests.accuracy.truth import Item
 from tests.mashup.landed import plan
 
-FINE = Measured(60.0, 108.0, 0.9, "A minor", 0.9, -14.0, -1.0, 2.0, 3.0, 6.0, 5.0, 0.0, (0.0,) * 6, 0.9, 0, 4, ())
+FINE = Measured(
+    60.0, 108.0, 0.9, "A minor", 0.9, -14.0, -1.0, 2.0, 3.0, 6.0, 5.0, "the beats", 0.0, (0.0,) * 6, 0.9, 0, 4, ()
+)
 
 
 def item(name: str, bpm: float | None) -> Item:

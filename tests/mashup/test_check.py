@@ -166,7 +166,9 @@ def test_drums_say_where_the_beat_is(songs: tuple[Song, Song], drums: float) -> 
 # Sentences
 
 NOTHING = Offsets(np.zeros(0, np.int64), np.zeros(0), (), "", None)
-FINE = Measured(60.0, 108.0, 0.9, "A minor", 0.9, -14.0, -1.0, 2.0, 3.0, 6.0, 5.0, 0.0, (0.0,) * 6, 0.9, 0, 4, ())
+FINE = Measured(
+    60.0, 108.0, 0.9, "A minor", 0.9, -14.0, -1.0, 2.0, 3.0, 6.0, 5.0, "the beats", 0.0, (0.0,) * 6, 0.9, 0, 4, ()
+)
 
 
 def said(made: Plan | None = None, **changes: object) -> tuple[str, ...]:

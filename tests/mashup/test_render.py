@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,6 +58,20 @@ def made(**changes: object) -> Plan:
         **changes,
     }
     return plan(**fields)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _half_rate() -> Iterator[None]:
+    """Half the rate takes half the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rendering, "LOWEST_RATE_HZ", 8000)
+        yield
+
+
+def test_a_poor_instrumental_costs_the_vocals_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "LOWEST_RATE_HZ", 44_100)
+    rates = (8000, 22_050, 44_100, 48_000, 96_000)
+    assert [rendering.working_rate_hz(rate) for rate in rates] == [44_100, 44_100, 44_100, 48_000, 48_000]
 
 
 @pytest.fixture(scope="module")

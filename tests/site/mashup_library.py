@@ -81,6 +81,7 @@ def measured(**changes: Any) -> Measured:
         beat_offset_median_ms=4.2,
         beat_offset_p95_ms=11.5,
         beat_offset_worst_ms=12.5,
+        beat_offset_from="the drums of the vocals' song",
         vocal_to_backing_lu=1.2,
         band_ratios_db=(None, -20.0, -3.0, 2.0, 0.5, -6.0),
         onset_sharpness_kept=0.93,
