@@ -8,13 +8,14 @@ from pathlib import Path
 
 from processor import library, record
 from processor.analysis import result_types
+from processor.analysis.beats import DRUMS
 from processor.bundles import INSTRUMENTAL, LAYERS, VOCALS, Pairing
 from processor.errors import LinerNotesError, RecordError
 from processor.library import Track
 from processor.mashup.making import Songs
 from processor.mashup.match import Pair, score_all
 from processor.mashup.plan import Plan
-from processor.mashup.songs import DRUMS, FULL_MIX, NoStems, Song, from_track, supplied_kind
+from processor.mashup.songs import FULL_MIX, NoStems, Song, from_track, supplied_kind
 from processor.record import Results
 from processor.sidecars import MADE_AGAIN
 from processor.workspace import Workspace
