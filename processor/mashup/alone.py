@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from processor.analysis._metre import bars
-from processor.analysis._tempo import SAME_TEMPO, hear
+from processor.analysis._tempo import SAME_TEMPO
 from processor.analysis.chroma import Chroma
 from processor.analysis.onsets import Onsets
-from processor.mashup.combs import POLISHED_REACH, SAID_REACH, Comb, Spectrum, comb_of, spectrum_of
-from processor.mashup.grids import FEWEST_BEATS, LATE_IN_MIX_S, LEAST_POWER, TEMPO_DIGITS, USUAL_METRE, plausible
+from processor.mashup.combs import POLISHED_REACH, SAID_REACH, Spectrum, comb_of, spectrum_of
+from processor.mashup.grids import LEAST_POWER, plausible
+from processor.mashup.phases import Phase, phases
 from processor.mashup.plan import Grid
 
 Vector = NDArray[np.float64]
@@ -22,6 +22,8 @@ Vector = NDArray[np.float64]
 SLOWEST_ALONE_BPM, FASTEST_ALONE_BPM, PREFERRED_BPM, PREFERRED_OCTAVES = 60.0, 200.0, 120.0, 1.0
 RELATIVES = (1.0, 2.0, 0.5, 1.5, 2 / 3, 4 / 3, 0.75)
 CANDIDATES = 4
+# Other beats and bars at the same tempo are told of where they are this likely, beside the likeliest; and so many.
+LIKELY, OTHER_PHASES = 0.25, 3
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def grids_alone(onsets: Onsets, chroma: Chroma, duration_s: float, tempo_bpm: fl
     Nothing but the voice is heard. The pulse of all of it together tells the tempo where that does not move: of 11
     vocals of 6 songs at one tempo (3 stems of artists, 8 separated) it has that of 10, or half of it, within 0.01 %;
     `beats` has 6 within 0.1 %. Of these 10, 8 have the beat within a tenth of it, the other two are a quarter off.
-    Which of the beats of a bar is which the voice hardly tells.
+    Other beats and bars at the tempo of the likeliest follow it where they are possible, then come other tempi.
 
     Args:
         onsets: of the voice.
@@ -59,20 +61,25 @@ def grids_alone(onsets: Onsets, chroma: Chroma, duration_s: float, tempo_bpm: fl
     said = plausible(tempo_bpm)
     if said is not None:
         comb = comb_of(onsets, said, SAID_REACH, is_said=True)
-        found = _found_alone(comb, onsets, chroma, duration_s) if comb else None
-        return [Found(found, 1.0, f"pulse of the voice alone, at the {said:g} BPM that are known")] if found else []
+        words = f"pulse of the voice alone, at the {said:g} BPM that are known"
+        return _likely(phases(comb, onsets, chroma, duration_s), 1.0, words) if comb else []
     ranked = _ranked(spectrum)
-    grids = []
+    grids: list[Found] = []
     for place, (tempo, weight) in enumerate(ranked[:CANDIDATES]):
         rival = max((w for other, w in ranked if not _is_relative(other, tempo)), default=0.0)
         sureness = weight**2 / (weight**2 + rival**2) if weight > 0 else 0.0
         comb = comb_of(onsets, tempo, POLISHED_REACH)
         if comb is None or (place == 0 and comb.strength < LEAST_POWER):
             return []
-        found = _found_alone(comb, onsets, chroma, duration_s)
-        if found is not None:
-            grids.append(Found(found, sureness, "pulse of the voice alone"))
+        found = _likely(phases(comb, onsets, chroma, duration_s), sureness, "pulse of the voice alone")
+        grids += found if not grids else found[:1]
     return grids
+
+
+def _likely(found: list[Phase], confidence: float, words: str) -> list[Found]:
+    """The likeliest beats and bars, and what else is possible."""
+    likely = [one.grid for one in found if one.probability >= LIKELY * found[0].probability]
+    return [Found(grid, confidence, words) for grid in likely[: 1 + OTHER_PHASES]]
 
 
 def _ranked(spectrum: Spectrum) -> list[tuple[float, float]]:
@@ -92,14 +99,3 @@ def _ranked(spectrum: Spectrum) -> list[tuple[float, float]]:
 def _is_relative(one_bpm: float, other_bpm: float) -> bool:
     """Whether one tempo is the other, its double, its half, or three for two."""
     return any(abs(math.log(one_bpm / other_bpm / ratio)) < SAME_TEMPO for ratio in RELATIVES)
-
-
-def _found_alone(comb: Comb, onsets: Onsets, chroma: Chroma, duration_s: float) -> Grid | None:
-    """The grid of a comb, with beats or off-beats where a tracker hears them."""
-    heard = hear(onsets, comb.tempo_bpm)
-    led = comb.led_by(heard.beats_s) if heard is not None else comb
-    beats = replace(led, first_s=(led.first_s - LATE_IN_MIX_S) % led.period_s).beats_s(duration_s)
-    measured = bars(beats, onsets, chroma, USUAL_METRE)
-    if beats.size < FEWEST_BEATS or measured is None:
-        return None
-    return Grid(tuple(beats.tolist()), measured.first, measured.metre, round(comb.tempo_bpm, TEMPO_DIGITS))

@@ -137,11 +137,25 @@ def comb_of(onsets: Onsets, tempo_bpm: float, reach: float, *, is_said: bool = F
 
 def phase_s(curve: Vector, frame_rate: float, tempo_bpm: float) -> float:
     """Time of the beat behind 0 at which harmonics of the beat, added up, are strongest."""
-    times = np.arange(curve.size) / frame_rate
-    turns = np.exp(-2j * np.pi * tempo_bpm / 60 * times)
     places = np.arange(1000) / 1000
+    return float(places[_at_places(curve, frame_rate, tempo_bpm, places).argmax()]) * 60 / tempo_bpm
+
+
+def agreement(onsets: Onsets, comb: Comb, shifts: Vector) -> Vector:
+    """How well beats agree with the onsets if they are moved by parts of a beat: as correlations, added by harmonic."""
+    curve = onsets.envelope.astype(np.float64)
+    most = float(curve.std()) * curve.size / np.sqrt(2) if curve.size else 0.0
+    if most <= 0:
+        return np.zeros(shifts.size)
+    places = comb.first_s / comb.period_s + shifts
+    return _at_places(curve, onsets.frame_rate, comb.tempo_bpm, places) / most
+
+
+def _at_places(curve: Vector, frame_rate: float, tempo_bpm: float, places: Vector) -> Vector:
+    """Sum of the harmonics of a beat, at places in beats behind 0."""
+    turns = np.exp(-2j * np.pi * tempo_bpm / 60 / frame_rate * np.arange(curve.size))
     total = np.zeros(places.size)
     for harmonic in HARMONICS:
         share = (curve - curve.mean()) @ turns**harmonic
         total += np.real(share * np.exp(2j * np.pi * harmonic * places))
-    return float(places[total.argmax()]) * 60 / tempo_bpm
+    return total

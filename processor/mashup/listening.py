@@ -18,9 +18,10 @@ from processor.analysis.onsets import Onsets, onsets
 from processor.audio import from_samples
 from processor.config import Limits
 from processor.mashup.alone import grids_alone
-from processor.mashup.grids import LATE_IN_MIX_S, LATE_S, grid_of, refined
+from processor.mashup.grids import LATE_IN_MIX_S, LATE_S, grid_of, plausible, refined
 from processor.mashup.layers import FINE, HOP_S, Progress, UnfitLayers, band_levels, decoded, powers_of, summed
 from processor.mashup.lines import NO_WORDS, Line, Words, bleed_lufs, lines_of
+from processor.mashup.phases import on_the_beat
 from processor.mashup.plan import Grid
 from processor.mashup.songs import BACKING, VOICES, Song
 from processor.record import Results
@@ -32,6 +33,8 @@ Curve = NDArray[np.float32]
 
 # What `sections` calls those whose role nothing tells.
 UNSURE_KINDS = ("section", "silence", "")
+# What is known of other voices in an instrumental that no model has heard.
+UNHEARD = "no model has heard it, so that nobody can tell"
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ class Layer:
         grid: its beats; None where no beat can be told.
         grid_confidence: 0 to 1; None without a grid.
         grid_from: what the beats rest on, in words.
-        other_grids: beats at other tempi that are possible, the likeliest first; where only a voice was heard.
+        other_grids: what else is possible where only a voice was heard: other beats and bars at the same tempo, the
+            likeliest first, then beats at other tempi.
     """
 
     sample_rate: int
@@ -229,7 +233,7 @@ def _beats_of_voice(song: Song, heard: _Heard, limits: Limits) -> _Beats:
     if song.is_whole_song:
         sharp = _sharp(song, heard, limits)
         return _beats_of_song(song, heard, sharp, sharp)
-    word = song.tempo_bpm or _tagged_tempo(song.results)
+    word = plausible(song.tempo_bpm) or _tagged_tempo(song.results)
     found = grids_alone(heard.onsets, heard.chroma, heard.duration_s, word)
     if not found:
         return None, None, "no pulse is heard in the voice, and nothing else of its song is known", []
@@ -239,14 +243,17 @@ def _beats_of_voice(song: Song, heard: _Heard, limits: Limits) -> _Beats:
 
 def _beats_of_song(song: Song, heard: _Heard, whole: Onsets, sharp: Onsets) -> _Beats:
     """Beats that are known of the song, else heard in `whole`; put to the onsets of `sharp`."""
-    known, word = song.results.get("beats"), song.tempo_bpm
+    known, word = song.results.get("beats"), plausible(song.tempo_bpm)
     if not _agrees(known, word):
         known = beats(whole, heard.chroma, {"tempo_bpm": word} if word else {})
     grid, confidence, source = grid_of({"beats": known}, heard.duration_s, word)
     if grid is None:
         return None, None, source, []
     late_s = LATE_S if song.beats_are_drums else LATE_IN_MIX_S
-    return refined(grid, sharp, heard.duration_s, late_s), confidence, source, []
+    grid = refined(grid, sharp, heard.duration_s, late_s)
+    if not song.is_whole_song:
+        grid = on_the_beat(grid, heard.onsets, heard.chroma, heard.duration_s)
+    return grid, confidence, source, []
 
 
 def _sharp(song: Song, heard: _Heard, limits: Limits) -> Onsets:
@@ -334,7 +341,7 @@ def _voices(song: Song, heard: _Heard, limits: Limits) -> tuple[Vector, str]:
         return np.zeros((0, 2)), "the separator took the voice out; what it left of it is not counted"
     sung: Any = song.results.get("vocals")
     if sung is None or sung.present is None:
-        return np.zeros((0, 2)), "no model has heard it, so that nobody can tell"
+        return np.zeros((0, 2)), UNHEARD
     if not sung.present:
         return np.zeros((0, 2)), "models hear no voice"
     spans = np.clip(_pairs(sung.intervals_s), 0, heard.duration_s)

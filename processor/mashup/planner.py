@@ -20,7 +20,7 @@ from processor.mashup.drafts import FARTHEST, Draft, Sides, drafts, places_of
 from processor.mashup.gains import with_gains
 from processor.mashup.keys import moves
 from processor.mashup.lanes import Tune, cuts_of, tune_of
-from processor.mashup.listening import Backing, Layer, Voice
+from processor.mashup.listening import UNHEARD, Backing, Layer, Voice
 from processor.mashup.match import Places
 from processor.mashup.plan import Duck, Fit, Grid, Plan, PlanError, Segment, Source, at_beats
 from processor.mashup.plan_checks import MOST_BEATS, validate
@@ -102,7 +102,9 @@ def _is_same(one: Plan, other: Plan) -> bool:
         "cuts",
     )
     places = [[(s.start_s, s.vocal_beat, s.beat, s.extra_semitones) for s in plan.segments] for plan in (one, other)]
-    return places[0] == places[1] and all(getattr(one, name) == getattr(other, name) for name in names)
+    beats = [plan.vocals.grid.beats_s for plan in (one, other)]
+    alike = places[0] == places[1] and beats[0] == beats[1]
+    return alike and all(getattr(one, name) == getattr(other, name) for name in names)
 
 
 @dataclass(frozen=True)
@@ -142,9 +144,10 @@ def _plan(sides: Sides, draft: Draft, tone: _Tone) -> Plan:
         instrumental_gain_db=0.0,
         target_lufs=wishes.target_lufs,
         ceiling_dbtp=wishes.ceiling_dbtp,
-        fit=_fit(draft),
+        fit=_fit(sides, draft),
         reasons=told(sides, draft),
         rejections=(*shift.rejections, *left_out(draft)),
+        stretcher=wishes.stretcher,
     )
     return validate(
         with_gains(_with_moves(plan), sides.voice, sides.backing),
@@ -218,8 +221,8 @@ def _move(sides: Sides, draft: Draft, number: int, known: dict[int, Places]) -> 
     return move if before is not None and after is not None and after >= before + MOVE_GAIN else 0
 
 
-def _fit(draft: Draft) -> Fit:
-    """The fit of all that is sung, by the bars that are."""
+def _fit(sides: Sides, draft: Draft) -> Fit:
+    """The fit of all that is sung, by the bars that are; where no model has heard other voices, nothing of these."""
     found: list[tuple[Fit, int]] = []
     for phrase, bar in zip(draft.phrases, draft.laid.bars.tolist(), strict=True):
         if bar >= 0:
@@ -227,6 +230,8 @@ def _fit(draft: Draft) -> Fit:
             found.append((draft.ground.places.fit(phrase.row, column, phrase.bars), phrase.bars))
     score = _mean([(one.score, bars) for one, bars in found])
     parts = {name: _mean([(getattr(one, name), bars) for one, bars in found]) for name in PARTS}
+    if sides.backing.voices_from == UNHEARD:
+        parts["overlap"] = None
     return Fit(score=score or 0.0, **parts)
 
 

@@ -257,14 +257,15 @@ def test_syllables_tell_the_tempo_within_a_twentieth_of_a_percent(tempo: float) 
     beats = np.array(found[0].grid.beats_s)
     away = (beats - 0.3 + 30 / tempo) % (60 / tempo) - 30 / tempo
     assert np.abs(away).max() < 0.03
-    assert len(found) > 1
-    assert all(abs(np.log(one.grid.tempo_bpm / tempo)) > 0.03 for one in found[1:])
+    others = [one.grid.tempo_bpm for one in found if one.grid.tempo_bpm != found[0].grid.tempo_bpm]
+    assert others
+    assert all(abs(np.log(one / tempo)) > 0.03 for one in others)
 
 
 def test_a_tempo_that_is_told_is_kept() -> None:
     found = grids_alone(sung(124.0, 40.0, 0.02), no_chroma(40.0), 40.0, 62.0)
-    assert len(found) == 1
-    assert found[0].confidence == 1.0
+    assert {one.confidence for one in found} == {1.0}
+    assert len({one.grid.tempo_bpm for one in found}) == 1
     assert found[0].grid.tempo_bpm == pytest.approx(62.0, rel=5e-3)
 
 

@@ -21,6 +21,7 @@ from processor.analysis.vocals import Vocals
 from processor.audio import decode
 from processor.config import Limits
 from processor.errors import AudioError
+from processor.mashup import listening
 from processor.mashup.layers import LONGEST_S
 from processor.mashup.listening import HOP_S, UnfitLayers, listen_backing, listen_voice
 from processor.mashup.songs import INSTRUMENTAL, VOCALS, Song, from_stem
@@ -166,6 +167,17 @@ def test_an_instrumental_has_its_beats_within_5_ms(tmp_path: Path) -> None:
     assert np.median(np.abs(away)) < 0.008
 
 
+def test_only_beats_that_no_whole_song_told_may_be_off_beats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "on_the_beat", lambda grid, *heard: replace(grid, first_downbeat=3))
+    alone = played(tmp_path, {"drums": clicks(20.0, 124.0)}, INSTRUMENTAL)
+    found = [listen_backing(song).sound.grid for song in (alone, replace(alone, is_whole_song=True))]
+    assert found[0] is not None
+    assert found[1] is not None
+    assert found[0].first_downbeat == 3
+    assert found[0].beats_s == found[1].beats_s
+    assert found[1].first_downbeat != 3
+
+
 def test_a_voice_alone_has_its_own_pulse_and_others_that_are_possible(tmp_path: Path) -> None:
     voice = listen_voice(played(tmp_path, {"vocals": clicks(30.0, 101.0)}, VOCALS))
     assert voice.sound.grid is not None
@@ -213,6 +225,14 @@ def test_a_persons_word_that_the_record_does_not_have_is_heard_anew(tmp_path: Pa
 
 
 # What is known of the song
+
+
+@pytest.mark.parametrize("word", [1e-9, 1e9, -5.0, 0.0, float("inf"), float("nan")])
+def test_a_word_that_is_no_tempo_is_passed_over(tmp_path: Path, word: float) -> None:
+    band = played(tmp_path, {"instrumental": clicks(12.0, 120.0)}, INSTRUMENTAL)
+    found = listen_backing(replace(band, tempo_bpm=word)).sound.grid
+    assert found == listen_backing(band).sound.grid
+    assert listen_voice(replace(band, tempo_bpm=word)).sound.grid == listen_voice(band).sound.grid
 
 
 def test_lines_sections_words_and_key(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from processor.mashup.balance import ratio_lu
 from processor.mashup.gains import DUCKED_SHARE, with_gains
 from processor.mashup.keys import moved
-from processor.mashup.listening import Backing, Voice
+from processor.mashup.listening import UNHEARD, Backing, Voice
 from processor.mashup.paces import pace_of
 from processor.mashup.plan import Cut, Plan, PlanError, duration_s, mashup_beats_s, time_map
 from processor.mashup.plan_checks import LONGEST_S, validate
@@ -38,6 +38,7 @@ from tests.mashup.heard import (
 )
 
 SURE: Any = ({"beats": SimpleNamespace(downbeat_confidence=0.9)}, {})
+F_SHARP = (6, 10, 1)
 # Eight bars that are unlike each other, and with them their places: no chord comes twice in a row.
 SONG = (C, F, (2, 5, 9), G, (4, 7, 11), (9, 0, 4), (10, 2, 5), G)
 
@@ -198,6 +199,14 @@ def test_a_backing_full_of_voices_leaves_no_room() -> None:
     assert any("others sing at the same time" in reason for reason in forced.reasons)
 
 
+def test_that_nobody_knows_of_other_voices_is_said() -> None:
+    sings, band = voice(sung_bars([8, 10, 12, 14], length=1.9), grid()), backing(grid())
+    told = planned(sings, replace(band, voices_from=UNHEARD))[0]
+    assert told.fit.overlap is None
+    assert any("is not known: no model has heard it" in reason for reason in told.reasons)
+    assert planned(sings, band)[0].fit.overlap == 1.0
+
+
 # How much of the instrumental
 
 
@@ -242,13 +251,38 @@ def test_nothing_lasts_for_ever() -> None:
 
 
 def test_where_bars_begin_is_tried() -> None:
-    sings = voice(VERSE, grid(), chords=SONG)
+    far = (C, F_SHARP)
+    sings = voice(VERSE, grid(), chords=far)
     wrong = replace(sings, sound=replace(sings.sound, grid=grid(first=2)))
-    found = planned(wrong, backing(grid(), chords=SONG), both=songs())[0]
+    found = planned(wrong, backing(grid(), chords=far), both=songs())[0]
     assert found.vocals.grid.first_downbeat == 0
     assert any("every beat was tried" in reason for reason in found.reasons)
-    trusted = planned(wrong, backing(grid(), chords=SONG))[0]
+    trusted = planned(wrong, backing(grid(), chords=far))[0]
     assert trusted.vocals.grid.first_downbeat == 2
+
+
+def test_bars_of_a_voice_stay_where_they_were_heard_if_others_fit_a_little_better() -> None:
+    sings = voice(VERSE, grid(), chords=SONG)
+    guessed = replace(sings, sound=replace(sings.sound, grid=grid(first=2)))
+    found = planned(guessed, backing(grid(), chords=SONG), both=songs())
+    assert found[0].vocals.grid.first_downbeat == 2
+    assert found[1].vocals.grid.first_downbeat != 2
+    assert found[1].fit.score > found[0].fit.score
+
+
+def test_other_beats_of_a_voice_alone_are_plans_of_their_own() -> None:
+    sings = voice(VERSE, grid(), chords=SONG)
+    late, slower = grid(at_s=0.125), grid(100.0)
+    unsure = replace(sings, sound=replace(sings.sound, other_grids=(late, slower)))
+    found = planned(unsure, backing(grid(), chords=SONG), both=songs())
+    assert found[0].vocals.grid.beats_s[0] == 0.0
+    assert any("begin 0.25 beats later; other plans have them there" in reason for reason in found[0].reasons)
+    assert found[1].vocals.grid == late
+    assert any("begin 0.25 beats later than first guessed" in reason for reason in found[1].reasons)
+    # What is sung a quarter of a beat behind those beats is heard that much earlier.
+    starts = [time_map(plan, plan.segments[0])[1][0] - plan.segments[0].start_s for plan in found[:2]]
+    assert (starts[0] - starts[1]) % 2.0 == pytest.approx(0.125, abs=1e-6)
+    assert all(plan.vocals.grid.tempo_bpm == 120.0 for plan in found)
 
 
 def test_an_unsure_downbeat_of_a_whole_song_is_kept_and_another_one_offered() -> None:
