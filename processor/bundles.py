@@ -29,10 +29,13 @@ VOCALS, INSTRUMENTAL, SONG, PLAN = "vocals", "instrumental", "song", "plan"
 PLAN_NAME = "plan.toml"
 # Stems of the instrumental; together they are all of it.
 LAYERS = ("drums", "bass", "other")
+# What others sing in the instrumental, apart from it: a voice, beside which nobody else sings.
+BACKING_VOCALS = "backing_vocals"
 # A folder that is not complete for so long is told to a person; copying an album takes less.
 PATIENCE_S = 600.0
 _WORDS = {COMPARE: "comparison", MASHUP: "mashup"}
 _PLAYED = re.compile(r"instrumental|karaoke|(no|without|minus)[ _.-]*vocal")
+_SUNG_BEHIND = re.compile(r"back(ing|ground|up)[ _.-]*(vocal|vox)")
 _SUNG = re.compile(r"vocal|a[ _.-]?c+ap+el+a")
 
 
@@ -46,7 +49,7 @@ class Place:
     Attributes:
         kind: COMPARE or MASHUP.
         name: the folder's name.
-        part: MIX or REFERENCE; VOCALS, INSTRUMENTAL, one of LAYERS, SONG or PLAN.
+        part: MIX or REFERENCE; VOCALS, INSTRUMENTAL, one of LAYERS, BACKING_VOCALS, SONG or PLAN.
     """
 
     kind: str
@@ -73,6 +76,8 @@ def _part_of_mashup(file: PurePosixPath) -> str:
         return file.stem
     if _PLAYED.search(file.stem):
         return INSTRUMENTAL
+    if _SUNG_BEHIND.search(file.stem):
+        return BACKING_VOCALS
     return VOCALS if _SUNG.search(file.stem) else SONG
 
 
@@ -241,7 +246,7 @@ class Pairing:
         vocals: what was called vocals.
         instrumental: what was called instrumental.
         songs: what was called neither.
-        layers: stems of the instrumental, by their names in LAYERS.
+        layers: stems of the instrumental, by their names in LAYERS, and BACKING_VOCALS.
         plan: a person's plan that lies in the folder still.
     """
 
@@ -297,7 +302,7 @@ def mashups(workspace: Workspace) -> list[Pairing]:
 def _pairing(name: str, arrived: Sequence[_Arrived], plan: Drop | None) -> Pairing:
     latest = {one.place.part: one.track for one in arrived if one.place.part != SONG}
     songs = {one.path: one.track for one in arrived if one.place.part == SONG}
-    layers = {part: track for part, track in latest.items() if part in LAYERS}
+    layers = {part: track for part, track in latest.items() if part in (*LAYERS, BACKING_VOCALS)}
     listed = tuple(dict.fromkeys(songs[path] for path in sorted(songs)))
     return Pairing(name, latest.get(VOCALS), latest.get(INSTRUMENTAL), listed, layers, plan)
 

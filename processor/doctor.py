@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
+from pathlib import Path
 
 import duckdb
 
@@ -16,10 +17,12 @@ from processor.analysis import all_analysers, result_types
 from processor.config import Settings, load_settings
 from processor.errors import LinerNotesError, RecordError, RecordTooNew, WorkspaceError, WrongUsage
 from processor.feedback.desk import open_desk
-from processor.files import hash_file, templates_folder
+from processor.files import hash_file, printable, templates_folder
+from processor.mashup import kept
 from processor.models import report as models_report
 from processor.pipeline import stale_tracks
 from processor.sidecars import Sidecars
+from processor.site.goes_with import page_name
 from processor.workspace import Workspace
 
 PACKAGES = (
@@ -83,6 +86,7 @@ def examine(workspace: Workspace, *, thorough: bool = False) -> Iterator[Finding
         partial(_models, settings),
         partial(_workspace, workspace),
         partial(_tracks, tracks, thorough),
+        partial(_mashups, workspace, {track.id for track in tracks}),
         partial(_published, workspace, tracks),
         partial(_freshness, workspace, settings),
     )
@@ -245,6 +249,58 @@ def _is_sound(track: library.Track, file: str, sha256: str, thorough: bool) -> b
     return not thorough or hash_file(track.folder / file) == sha256
 
 
+def _mashups(workspace: Workspace, tracks: set[str]) -> Iterator[Finding]:
+    """What is wrong with mashups, and which could not be made."""
+    folders = kept.folders(workspace)
+    sound = 0
+    for folder in sorted(folders):
+        one = kept.read(folder)
+        finding = _unreadable(folder) if one is None else _mashup_trouble(one, tracks)
+        if finding is None:
+            sound += 1
+        else:
+            yield finding
+    if folders:
+        yield Finding("mashups", "ok", f"{sound} of {len(folders)} mashups sound")
+    for name, trouble in kept.troubles(workspace).items():
+        yield Finding(printable(name), "note", printable(trouble.reason), "it is tried again when its files change")
+
+
+def _unreadable(folder: Path) -> Finding:
+    again = (
+        f"keep its {kept.PLAN_NAME} if you have edited it, and delete {folder}; then linernotes run, which makes again "
+        "what inbox/mashup/ asked for"
+    )
+    try:
+        record.read(folder, kept.RESULT_TYPES)
+    except RecordTooNew as error:
+        return Finding(folder.name, "problem", printable(str(error)), "install a newer Liner Notes")
+    except RecordError as error:
+        return Finding(folder.name, "problem", printable(str(error)), again)
+    return Finding(folder.name, "problem", f"its {record.RECORD_NAME} is that of no mashup", again)
+
+
+def _mashup_trouble(one: kept.Stored, tracks: set[str]) -> Finding | None:
+    """What is wrong with a mashup's folder and what to do."""
+    subject, (vocals, instrumental) = one.folder.name, (one.made_from.vocals, one.made_from.instrumental)
+    try:
+        _ = one.plan
+    except LinerNotesError as error:
+        path = one.folder / kept.PLAN_NAME
+        return Finding(subject, "problem", printable(str(error)), f"mend {path}, or put it back; then linernotes run")
+    if one.mix is None:
+        by_name = f"linernotes mashup {vocals} {instrumental} --plan {one.folder / kept.PLAN_NAME}"
+        again = by_name if one.origin.folder is None else "linernotes run"
+        return Finding(subject, "problem", f"its {kept.MIX_NAME} is gone", again)
+    if one.is_edited:
+        return Finding(subject, "note", "its plan was changed since it was rendered", "linernotes run")
+    gone = [name for name in (vocals, instrumental) if name not in tracks]
+    if gone:
+        text = f"{' and '.join(gone)}: gone from the library, so it cannot be rendered again"
+        return Finding(subject, "note", text, "put the song back, or leave it: the mashup plays without it")
+    return None
+
+
 def _published(workspace: Workspace, tracks: list[library.Track]) -> Iterator[Finding]:
     """Whether the catalogue and the pages show what the folders hold."""
     if not workspace.catalogue.is_file():
@@ -252,6 +308,7 @@ def _published(workspace: Workspace, tracks: list[library.Track]) -> Iterator[Fi
     else:
         yield _catalogue(workspace, tracks)
     pages = [workspace.site / "tracks" / f"{track.id}.html" for track in tracks]
+    pages += [workspace.site / page_name(one) for one in kept.stored(workspace)]
     missing = [page for page in (workspace.site / "index.html", *pages) if not page.is_file()]
     if missing and tracks:
         yield Finding("site", "problem", f"{len(missing)} pages are missing", "linernotes rebuild")

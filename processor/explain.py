@@ -10,12 +10,17 @@ from pathlib import Path
 from processor.analysis import all_analysers
 from processor.errors import WrongUsage
 from processor.graph import Analyser
+from processor.mashup.check import examine
+from processor.mashup.measured import Measured
 from processor.quantities import Column, columns
+
+# What is declared and computed like an analyser's result, but of a mashup, and by no analyser.
+RENDERS = Analyser("measured", examine, Measured, 1, True, ("plan", "rendered", "songs"), ())
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """One field of one analyser."""
+    """One field of one analyser, or of what was measured on a mashup."""
 
     analyser: Analyser
     column: Column
@@ -77,9 +82,8 @@ def explanations(words: str) -> list[Explanation]:
     Raises:
         WrongUsage: there is none; the message suggests one.
     """
-    every = [
-        Explanation(one, column) for one in all_analysers().values() if one.keep for column in columns(one.result_type)
-    ]
+    computed = [*(one for one in all_analysers().values() if one.keep), RENDERS]
+    every = [Explanation(one, column) for one in computed for column in columns(one.result_type)]
     hits = [e for e in every if words in (e.field, e.analyser.name, e.column.name)]
     if hits:
         return hits

@@ -33,11 +33,8 @@ from processor.record import Record
 from processor.site.media import show_as
 from processor.workspace import Workspace, cannot_write
 
-# Raised when the same songs and the same plan are to be made into a mashup once more.
-VERSION = 1
 POLL_S = 0.5
 ANALYSING = "analysing"
-_SEPARATOR = "separator"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from processor import library, record
 from processor.analysis import result_types
 from processor.analysis.beats import DRUMS
-from processor.bundles import INSTRUMENTAL, LAYERS, VOCALS, Pairing
+from processor.bundles import BACKING_VOCALS, INSTRUMENTAL, LAYERS, VOCALS, Pairing
 from processor.errors import LinerNotesError, RecordError
 from processor.library import Track
 from processor.mashup.making import Songs
@@ -120,12 +120,25 @@ def _backing(dropped: Pairing, part: _Part, can_separate: bool) -> tuple[Song, t
     if not part.is_stem or not dropped.layers:
         return _song(part, can_separate)
     song = from_track(part.track, part.part, is_stem=True)
-    if not dropped.layers.keys() >= set(LAYERS):
-        return song, (f"Of the instrumental, {', '.join(dropped.layers)} alone are not all of it: it is played whole.",)
-    tracks = {name: dropped.layers[name] for name in LAYERS}
+    tracks = {name: dropped.layers[name] for name in LAYERS if name in dropped.layers}
+    told: tuple[str, ...] = ()
+    if tracks and len(tracks) < len(LAYERS):
+        told = (f"Of the instrumental, {', '.join(tracks)} alone are not all of it: it is played whole.",)
+    if len(tracks) < len(LAYERS):
+        tracks = {INSTRUMENTAL: part.track}
+    if BACKING_VOCALS in dropped.layers:
+        tracks[BACKING_VOCALS] = dropped.layers[BACKING_VOCALS]
+    if tracks.keys() == {INSTRUMENTAL}:
+        return song, told
     if not _lie_together([*tracks.values()]):
         return song, ("The stems of the instrumental are not of one length and sample rate: it is played whole.",)
-    return replace(song, layers=_files(tracks)), ()
+    return _in_layers(song, tracks), told
+
+
+def _in_layers(song: Song, tracks: Mapping[str, Track]) -> Song:
+    """A song that is played from several tracks; its beats are heard in the drums, where they are one of these."""
+    files = _files(tracks)
+    return replace(song, layers=files, beat_file=files.get(DRUMS), beats_are_drums=DRUMS in files)
 
 
 def _files(tracks: Mapping[str, Track]) -> dict[str, Path]:
@@ -202,6 +215,4 @@ def again(workspace: Workspace, names: tuple[str, str], supplied: tuple[str, ...
     layers = {layer: by_id[name] for layer, name in own.items() if layer != VOCALS}
     if not layers:
         return voice, from_track(plays, INSTRUMENTAL)
-    files = _files(layers)
-    song = from_track(plays, INSTRUMENTAL, is_stem=True)
-    return voice, replace(song, layers=files, beat_file=files.get(DRUMS), beats_are_drums=DRUMS in files)
+    return voice, _in_layers(from_track(plays, INSTRUMENTAL, is_stem=True), layers)

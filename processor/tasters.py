@@ -12,9 +12,11 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from processor import library
+from processor.analysis.stems import FOLDER as STEMS
 from processor.config import Settings
 from processor.engine import Done, Engine, Job
 from processor.errors import LinerNotesError, WorkspaceError
@@ -109,8 +111,11 @@ def due(workspace: Workspace, settings: Settings) -> list[Taster]:
         WorkspaceError: the folder cannot be written.
     """
     known = kept_matches(workspace)
-    best = known.pairs[: settings.mashups.previews] if settings.site.previews else ()
-    wanted = [Taster(pair, _stamp(known, pair)) for pair in best]
+    separated = {track.id for track in library.tracks(workspace) if (track.folder / STEMS).is_dir()}
+    # What nobody took apart cannot be played, and takes no place of what can.
+    played = (pair for pair in known.pairs if {pair.vocals, pair.instrumental} <= separated)
+    most = settings.mashups.previews if settings.site.previews else 0
+    wanted = [Taster(pair, _stamp(known, pair)) for pair in islice(played, most)]
     folder, noted = workspace.site / FOLDER, _noted(workspace)
     _remove_others(folder, {one.name for one in wanted})
     return [one for one in wanted if not _is_done(folder, noted.get(one.name), one)]

@@ -266,6 +266,15 @@ def test_a_mashup_is_known_by_the_paths_of_arrival(workspace: Workspace) -> None
     assert two.plan.path.name == "plan.toml"
 
 
+def test_what_others_sing_is_no_lead(workspace: Workspace) -> None:
+    lead = make_track(workspace, "v.wav", path="mashup/one/lead vocals.wav", day="2026/11/18")
+    band = make_track(workspace, "i.wav", path="mashup/one/instrumental with backing vocals.wav", day="2026/11/18")
+    behind = make_track(workspace, "b.wav", path="mashup/one/Backing Vocals.wav", day="2026/11/20")
+    [found] = mashups(workspace)
+    assert (found.vocals, found.instrumental) == (lead, band)
+    assert found.layers == {"backing_vocals": behind}
+
+
 def test_of_two_vocals_the_latest_is_sung(workspace: Workspace) -> None:
     make_track(workspace, "a.wav", path="mashup/one/vocals.wav", day="2026/11/18")
     new = make_track(workspace, "b.wav", path="mashup/one/vocals.flac", day="2026/11/20")

@@ -17,9 +17,12 @@ import pytest
 from processor import doctor, library
 from processor.analysis import all_analysers
 from processor.doctor import PACKAGES, Finding, examine
+from processor.mashup import kept
+from processor.mashup.kept import Stored
 from processor.models.table import JOBS
 from processor.workspace import Workspace
 from tests import workspaces
+from tests.site.mashup_library import make_mashup, tones
 from tests.site.test_stems import with_stems
 from tests.workspaces import command, sound
 
@@ -373,3 +376,72 @@ def test_a_stem_that_is_gone_or_damaged_is_told(workspace: Workspace, content: b
         stem.write_bytes(content)  # else its hash alone is not the one that is noted
     found = [one for one in examine(workspace, thorough=is_thorough) if "stems/vocals.flac" in one.text]
     assert [(one.state, one.remedy) for one in found] == [("problem", "linernotes run --deep")]
+
+
+# Mashups
+
+
+@pytest.fixture
+def mashup(workspace: Workspace) -> Stored:
+    vocals, instrumental, _ = (track.id for track in library.tracks(workspace))
+    one = make_mashup(workspace, (vocals, instrumental, None), stems=tones(0.5))
+    follow(workspace, "rebuild")
+    assert_sound(workspace)
+    assert "mashups: 1 of 1 mashups sound" in command("doctor", "--home", workspace.home).out
+    return one
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"schema": 1}', "\xff"])
+def test_a_mashup_whose_record_is_broken(workspace: Workspace, mashup: Stored, content: str) -> None:
+    (mashup.folder / "record.json").write_bytes(content.encode("latin-1"))
+    one = the_problem(workspace)
+    assert one.subject == mashup.folder.name
+    assert f"delete {mashup.folder}" in one.remedy
+    shutil.rmtree(mashup.folder)
+    follow(workspace, "run")
+    assert_sound(workspace)
+
+
+def test_a_mashup_that_is_too_new_is_not_to_be_thrown_away(workspace: Workspace, mashup: Stored) -> None:
+    path = mashup.folder / "record.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 99}))
+    assert the_problem(workspace).remedy == "install a newer Liner Notes"
+
+
+@pytest.mark.parametrize("content", [None, "tempo_bpm = ", "format = 1\n"])
+def test_a_plan_that_is_none_any_more(workspace: Workspace, mashup: Stored, content: str | None) -> None:
+    path = mashup.folder / "plan.toml"
+    text = path.read_text()
+    path.unlink() if content is None else path.write_text(content)
+    one = the_problem(workspace)
+    assert one.subject == mashup.folder.name
+    assert str(path) in one.remedy
+    path.write_text(text)
+    assert_sound(workspace)
+
+
+def test_a_mix_that_is_gone(workspace: Workspace, mashup: Stored) -> None:
+    (mashup.folder / "mix.flac").unlink()
+    one = the_problem(workspace)
+    assert one.text == "its mix.flac is gone"
+    assert one.remedy.startswith(f"linernotes mashup {mashup.made_from.vocals} {mashup.made_from.instrumental} --plan")
+
+
+def test_what_is_noted_of_mashups(workspace: Workspace, mashup: Stored) -> None:
+    kept.note_troubles(workspace, {"mashup/night": kept.Trouble("No beat.", "")})
+    plan = mashup.folder / "plan.toml"
+    plan.write_text(plan.read_text().replace("target_lufs = -14.0", "target_lufs = -12.0"))
+    found = noted(workspace)
+    assert found[mashup.folder.name].text == "its plan was changed since it was rendered"
+    assert found["mashup/night"].text == "No beat."
+    plan.write_text(plan.read_text().replace("target_lufs = -12.0", "target_lufs = -14.0"))
+    shutil.rmtree(workspaces.track(workspace, mashup.made_from.vocals).folder)
+    text = f"{mashup.made_from.vocals}: gone from the library, so it cannot be rendered again"
+    assert noted(workspace)[mashup.folder.name].text == text
+
+
+def test_a_mashup_without_its_page(workspace: Workspace, mashup: Stored) -> None:
+    (workspace.site / f"mashups/{mashup.id}.html").unlink()
+    assert the_problem(workspace).remedy == "linernotes rebuild"
+    follow(workspace, "rebuild")
+    assert_sound(workspace)

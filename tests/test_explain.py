@@ -10,18 +10,18 @@ import pytest
 
 from processor.analysis import all_analysers
 from processor.errors import WrongUsage
-from processor.explain import Explanation, explanations
+from processor.explain import RENDERS, Explanation, explanations
 from processor.quantities import Column, columns
 from tests.workspaces import command
 
 ROOT = Path(__file__).parents[1]
-KEPT = {name: one for name, one in all_analysers().items() if one.keep}
+KEPT = {name: one for name, one in all_analysers().items() if one.keep} | {"measured": RENDERS}
 EVERY = [(name, column) for name, one in KEPT.items() for column in columns(one.result_type)]
 
 
 @pytest.mark.parametrize(("name", "column"), EVERY, ids=[f"{name}.{column.name}" for name, column in EVERY])
 def test_a_field_is_explained(name: str, column: Column) -> None:
-    analyser = all_analysers()[name]
+    analyser = KEPT[name]
     field = f"{name}.{column.name}"
     (one,) = explanations(field)
     assert (one.field, one.analyser, one.column) == (field, analyser, column)
@@ -67,14 +67,18 @@ def test_the_lines_of_code_are_those_of_the_analyser(name: str) -> None:
     assert isinstance(first, int)
     assert isinstance(last, int)
     lines = (ROOT / str(facts["file"])).read_text(encoding="utf-8").splitlines()[first - 1 : last]
-    assert lines == inspect.getsource(all_analysers()[name].function).splitlines()
-    assert any(line.startswith(f"def {name}(") for line in lines)
+    function = KEPT[name].function
+    assert lines == inspect.getsource(function).splitlines()
+    assert any(line.startswith(f"def {function.__name__}(") for line in lines)
     assert f"  code    {facts['file']}:{first}-{last}" in explanations(name)[0].text().splitlines()
 
 
 def test_an_analyser_s_name_means_all_its_fields() -> None:
     for name, one in KEPT.items():
-        assert [e.field for e in explanations(name)] == [f"{name}.{c.name}" for c in columns(one.result_type)]
+        found = [e.field for e in explanations(name)]
+        own = [field for field in found if field.startswith(f"{name}.")]
+        assert own == [f"{name}.{c.name}" for c in columns(one.result_type)]
+        assert all(field.endswith(f".{name}") for field in found if field not in own), "a column of that name"
 
 
 def test_a_column_s_name_means_it_wherever_it_is() -> None:

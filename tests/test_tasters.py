@@ -67,7 +67,10 @@ class Scene:
 
 @pytest.fixture
 def scene(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    ids = [make_track(workspace, f"{name}.wav").id for name in "abc"]
+    tracks = [make_track(workspace, f"{name}.wav") for name in "abc"]
+    for track in tracks:
+        (track.folder / "stems").mkdir()
+    ids = [track.id for track in tracks]
     pairs = [pair(ids[0], ids[1], 0.9), pair(ids[2], ids[1], 0.8), pair(ids[1], ids[0], 0.7), pair(ids[0], ids[2], 0.6)]
     one = Scene(workspace, ids, pairs, dict.fromkeys(ids, "k"), [])
     monkeypatch.setattr(tasters, "kept_matches", one.matches)
@@ -124,14 +127,20 @@ def test_those_of_other_pairs_go(scene: Scene) -> None:
     assert due(scene.workspace, replace(THREE, mashups=Mashups(previews=0))) == []
 
 
-def test_pairs_without_stems_are_said_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_nobody_took_apart_takes_no_place(scene: Scene) -> None:
+    whole = make_track(scene.workspace, "whole.wav").id
+    scene.pairs = [pair(whole, scene.ids[0], 0.99), pair(scene.ids[0], whole, 0.98), *scene.pairs]
+    assert [one.name for one in due(scene.workspace, THREE)] == [scene.name(0, 1), scene.name(2, 1), scene.name(1, 0)]
+
+
+def test_pairs_whose_stems_are_damaged_are_said_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     def none(track: Any, part: str) -> Any:
-        raise NoStems("a was not taken apart.")
+        raise NoStems("A stem of a is damaged.")
 
     monkeypatch.setattr(tasters, "from_track", none)
     told = scene.all(Tasters(scene.workspace, THREE))
-    assert [reason for _, reason in told] == ["a was not taken apart."] * 3
-    assert skipped(scene.workspace)[scene.ids[0], scene.ids[1]] == "a was not taken apart."
+    assert [reason for _, reason in told] == ["A stem of a is damaged."] * 3
+    assert skipped(scene.workspace)[scene.ids[0], scene.ids[1]] == "A stem of a is damaged."
     assert due(scene.workspace, THREE) == []
     scene.keys = dict.fromkeys(scene.ids, "separated")
     assert len(due(scene.workspace, THREE)) == 3

@@ -154,6 +154,24 @@ def test_supplied_stems_of_the_instrumental_are_played(
     assert len(made.origin.supplied) == 4
 
 
+@pytest.mark.parametrize("stems", [(), ("drums", "bass", "other")])
+def test_supplied_backing_vocals_are_a_layer_of_the_instrumental(
+    workspace: Workspace, settings: Settings, kitchen: Kitchen, stems: tuple[str, ...]
+) -> None:
+    two_songs(workspace)
+    for number, name in enumerate((*stems, "backing_vocals")):
+        track = make_track(workspace, f"{name}.wav", path=f"mashup/Night Bus/{name}.wav")
+        assert track.source is not None
+        sound(track.source, 5 + number)
+    [made] = make_mashups(workspace, settings)
+    sings, plays = kitchen.made[0]
+    assert list(sings.layers) == ["vocals"]
+    assert list(plays.layers) == [*(stems or ["instrumental"]), "backing_vocals"]
+    assert (plays.beat_file == plays.layers.get("drums"), plays.beats_are_drums) == (True, bool(stems))
+    again = pairing.again(workspace, (made.made_from.vocals, made.made_from.instrumental), made.origin.supplied)
+    assert dict(again[1].layers) == dict(plays.layers)
+
+
 @pytest.mark.parametrize("names", [("drums", "bass"), ("drums", "bass", "other")])
 def test_stems_that_are_not_all_of_it_are_not_played(
     workspace: Workspace, settings: Settings, kitchen: Kitchen, names: tuple[str, ...]

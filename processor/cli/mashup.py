@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,9 +45,22 @@ _WISHES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     (
         "--ratio",
         "vocal_to_backing_lu",
-        {"type": float, "metavar": "LU", "help": "Vocals over backing while somebody sings. [default: as measured]"},
+        {"type": float, "metavar": "LU", "help": "Vocals over backing while somebody sings. [default: 0]"},
     ),
-    ("--name", "name", {"metavar": "NAME", "help": "What it is called. [default: V × I]"}),
+    (
+        "--vocal-later",
+        "vocal_later_beats",
+        {"type": float, "metavar": "BEATS", "help": "Sing so much later, 0.25 or -1: where they miss the beat."},
+    ),
+    ("--name", "name", {"metavar": "NAME", "help": "What it is called. [default: V over I]"}),
+    (
+        "--stretcher",
+        "stretcher",
+        {
+            "type": click.Choice(["pedalboard", "pyrubberband"]),
+            "help": "What stretches and shifts; the second one needs the program rubberband. [default: pedalboard]",
+        },
+    ),
 )
 
 
@@ -68,7 +82,13 @@ def _wishes_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("vocals", metavar="V")
 @click.argument("instrumental", metavar="I")
 @click.option("--from-stems", is_flag=True, help="V is a vocal stem, I an instrumental: nothing is taken apart.")
-@click.option("--plan", "plan_path", type=click.Path(path_type=Path), metavar="FILE", help="Render this plan (TOML).")
+@click.option(
+    "--plan",
+    "plan_path",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Render this plan: TOML, or what --json said.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, as a plan that one can edit; render nothing.")
 @click.option(
     "--out",
@@ -111,14 +131,23 @@ def mashup(
     "measured": …, "files": […]}.
     """
     from processor.cli.mashup_songs import Wanted
+    from processor.mashup.stretching import stretcher
     from processor.mashup.wishes import Wishes
 
     if as_wav and out is None:
         raise WrongUsage("--wav goes with --out: the library keeps mix.flac.")
+    wishes = Wishes(**{name: value for name, value in wished.items() if value is not None}, fill=fill, force=force)
+    plan = None if plan_path is None else _read_plan(plan_path)
+    if plan is not None:
+        _refuse_beside_a_plan({**wished, "fill": fill or None, "by_model": by_model or None})
+    if plan is not None and wished["stretcher"] is not None:
+        plan = replace(plan, stretcher=wishes.stretcher)
+    if not dry_run:
+        stretcher(wishes.stretcher if plan is None else plan.stretcher)  # told before minutes of listening
     order = _Order(
         Wanted(vocals, instrumental, from_stems, vocal_tempo, instrumental_tempo),
-        Wishes(**{name: value for name, value in wished.items() if value is not None}, fill=fill, force=force),
-        None if plan_path is None else _read_plan(plan_path),
+        wishes,
+        plan,
         by_model,
         as_json,
     )
@@ -142,6 +171,18 @@ class _Order:
     as_json: bool
 
 
+def _refuse_beside_a_plan(wished: dict[str, Any]) -> None:
+    """Refuse wishes that a plan decides: whoever says both would wait for a mix that has only one of them.
+
+    Raises:
+        WrongUsage: there is one.
+    """
+    options = {name: option for option, name, _ in _WISHES} | {"fill": "--fill", "by_model": "--by-model"}
+    said = [options[name] for name, value in wished.items() if value is not None and name != "stretcher"]
+    if said:
+        raise WrongUsage(f"{', '.join(said)}: a plan decides that. Edit the plan, or leave out --plan.")
+
+
 def _read_plan(path: Path) -> Plan:
     """The plan in a file.
 
@@ -151,10 +192,11 @@ def _read_plan(path: Path) -> Plan:
     """
     from processor.errors import RecordError
     from processor.mashup.kept import read_plan_text
-    from processor.mashup.plan_files import from_toml
+    from processor.mashup.plan_files import from_json, from_toml
 
     try:
-        return replace(from_toml(read_plan_text(path)), chosen_by="person")
+        text = read_plan_text(path)
+        return replace((from_json if text.lstrip().startswith("{") else from_toml)(text), chosen_by="person")
     except RecordError as error:
         raise WrongUsage(str(error)) from error
 
@@ -189,7 +231,7 @@ def _write_out(order: _Order, home: str | None, out: Path, *, as_wav: bool) -> N
 
     path = home_path(home)
     settings = load_settings(path)
-    with mashup_line() as progress, songs_for(order.wanted, settings, path, progress) as songs:
+    with _folder(out), mashup_line() as progress, songs_for(order.wanted, settings, path, progress) as songs:
         if order.plan is not None:
             made = produce(order.plan, songs, settings.limits, progress)
         else:
@@ -198,6 +240,26 @@ def _write_out(order: _Order, home: str | None, out: Path, *, as_wav: bool) -> N
         with replacing(out / PREVIEW) as temporary:
             encode(files[0], temporary, settings.limits)
     _tell(made.plan, made.measured, order, {"files": [decodable(str(file)) for file in files]})
+
+
+@contextmanager
+def _folder(out: Path) -> Iterator[None]:
+    """A folder to write into, made before minutes of work; one that we made and left empty is removed.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
+    from tempfile import TemporaryFile
+
+    is_new = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        TemporaryFile(dir=out).close()
+        yield
+    finally:
+        if is_new:
+            with suppress(OSError):  # it is not empty
+                out.rmdir()
 
 
 def _keep(order: _Order, home: str | None) -> None:

@@ -21,6 +21,8 @@ from processor.graph import Known, Outcome
 from processor.inbox import drops_from
 from processor.library import Track
 from processor.mashup.making import Progress, Songs
+from processor.mashup.plan import PlanError
+from processor.mashup.plan_checks import between
 from processor.mashup.songs import INSTRUMENTAL, VOCALS, NoStems, Song, from_stem, from_track
 from processor.models.loading import chosen, identities
 from processor.pipeline import Event, RunLog, run_all
@@ -33,6 +35,8 @@ from processor.workspace import Workspace
 PARTS = (VOCALS, INSTRUMENTAL)
 ANALYSING, SEPARATING = "analysing", "taking apart"
 SEPARATOR = "separator"
+# A sound file, and its track if it is one of the library.
+Found = tuple[Path, Track | None]
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,9 @@ class Wanted:
         from_stems: whether they are played as they are.
         vocal_tempo_bpm: a person's word for the tempo of the first.
         instrumental_tempo_bpm: and for that of the second.
+
+    Raises:
+        WrongUsage: nothing has such a tempo.
     """
 
     vocals: str
@@ -52,6 +59,15 @@ class Wanted:
     from_stems: bool
     vocal_tempo_bpm: float | None = None
     instrumental_tempo_bpm: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no tempo can be."""
+        try:
+            for part, (_, tempo_bpm) in zip(PARTS, self.named, strict=True):
+                if tempo_bpm is not None:
+                    between(tempo_bpm, f"tempo of the {part}", limits="tempo_bpm")
+        except PlanError as error:
+            raise WrongUsage(str(error)) from None
 
     @property
     def named(self) -> tuple[tuple[str, float | None], tuple[str, float | None]]:
@@ -75,20 +91,21 @@ def songs_for(wanted: Wanted, settings: Settings, home: Path, progress: Progress
         progress: told how far the analysis is.
 
     Raises:
-        WrongUsage: there is no such file and no such track.
+        WrongUsage: there is no such file and no such track, or both are the same.
         LinerNotesError: one cannot be read, or there is nothing that takes it apart.
     """
+    found = both(wanted, home)
     with TemporaryDirectory(prefix="linernotes-") as place:
-        first, second = (_song(wanted, number, settings, (home, Path(place)), progress) for number in range(len(PARTS)))
-        yield first, second
+        songs = []
+        for number, one in enumerate(found):
+            progress(ANALYSING, number / len(PARTS))
+            songs.append(_song(wanted, number, one, settings, Path(place)))
+        yield songs[0], songs[1]
 
 
-def _song(wanted: Wanted, number: int, settings: Settings, places: tuple[Path, Path], progress: Progress) -> Song:
-    home, scratch = places
-    name, tempo_bpm = wanted.named[number]
-    part = PARTS[number]
-    progress(ANALYSING, number / len(PARTS))
-    path, track = located(name, home)
+def _song(wanted: Wanted, number: int, found: Found, settings: Settings, scratch: Path) -> Song:
+    tempo_bpm, part = wanted.named[number][1], PARTS[number]
+    path, track = found
     if track is not None and not wanted.from_stems:
         try:
             return _said(from_track(track, part), tempo_bpm)
@@ -104,7 +121,21 @@ def _song(wanted: Wanted, number: int, settings: Settings, places: tuple[Path, P
     return _said(song, tempo_bpm)
 
 
-def located(name: str, home: Path) -> tuple[Path, Track | None]:
+def both(wanted: Wanted, home: Path) -> tuple[Found, Found]:
+    """Both sound files, each with its track if it is one of the library; nothing is analysed yet.
+
+    Raises:
+        WrongUsage: there is no such file and no such track, or both are the same.
+        OSError: one cannot be read.
+    """
+    first, second = (located(name, home) for name, _ in wanted.named)
+    sizes = {path.stat().st_size for path, _ in (first, second)}
+    if len(sizes) == 1 and hash_file(first[0]) == hash_file(second[0]):
+        raise WrongUsage("V and I are one and the same recording; a mashup needs two.")
+    return first, second
+
+
+def located(name: str, home: Path) -> Found:
     """The sound file that is meant, and its track if it is one of the library.
 
     Raises:
@@ -115,6 +146,8 @@ def located(name: str, home: Path) -> tuple[Path, Track | None]:
         if trouble := why_not(path):
             raise WrongUsage(f"{printable(name)}: {trouble}")
         return path.resolve(), None
+    if path.suffix or path.name != name:  # no track's id looks like that
+        raise WrongUsage(f"There is no file {printable(name)}.")
     track = library.resolve(Workspace(home), name)
     if track.source is None:
         raise WrongUsage(f"The sound file of {track.id} is gone from the library.")
@@ -178,13 +211,12 @@ def stored_songs(wanted: Wanted, workspace: Workspace, settings: Settings, progr
     """Both songs as tracks of the library: files are taken in, songs without stems are taken apart.
 
     Raises:
-        WrongUsage: there is no such file and no such track.
+        WrongUsage: there is no such file and no such track, or both are the same.
         LinerNotesError: one cannot be read, or there is nothing that takes it apart.
     """
     tracks = []
-    for number, (name, _) in enumerate(wanted.named):
+    for number, (path, track) in enumerate(both(wanted, workspace.home)):
         progress(ANALYSING, number / len(PARTS))
-        path, track = located(name, workspace.home)
         tracks.append(track or _taken_in(path, workspace, settings))
     if not wanted.from_stems:
         _take_apart(tracks, workspace, settings, progress)

@@ -58,13 +58,13 @@ def matches(track: str | None, top: int, rejected: bool, home: str | None, as_js
     chosen = None if track is None else library.resolve(workspace, track)
     pairs = _of_library(workspace, tracks) if chosen is None else _of_track(tracks, chosen)
     listed = [pair for pair in pairs if (pair.rejected is not None) == rejected][:top]
-    if as_json:
-        for pair in listed:
-            print_json(_facts(pair))
-    elif listed:
-        _tell(listed, _titles(workspace))
+    if not listed:
+        say(_why_nothing(tracks, chosen, pairs, rejected=rejected), err=as_json)
+    elif as_json:
+        for rank, pair in enumerate(listed, 1):
+            print_json(_facts(pair, None if rejected else rank))
     else:
-        say(_why_nothing(tracks, chosen, pairs, rejected=rejected))
+        _tell(listed, _titles(workspace))
     return OK
 
 
@@ -120,10 +120,10 @@ def _titles(workspace: Workspace) -> dict[str, str]:
         return {}
 
 
-def _facts(pair: Pair) -> dict[str, Any]:
+def _facts(pair: Pair, rank: int | None) -> dict[str, Any]:
     from processor.mashup.matches import pair_row
 
-    return {**pair_row(pair, None), "rejected": pair.rejected}
+    return {**pair_row(pair, rank), "rejected": pair.rejected}
 
 
 def _tell(listed: Sequence[Pair], titles: Mapping[str, str]) -> None:
@@ -131,7 +131,8 @@ def _tell(listed: Sequence[Pair], titles: Mapping[str, str]) -> None:
 
     for pair in listed:
         names = (titles.get(name) or name for name in (pair.vocals, pair.instrumental))
-        click.secho(printable(f"{pair.fit.score:.2f}  {' over '.join(names)}"), bold=True)
+        score = f"{pair.fit.score:.2f}" if pair.rejected is None else "–".center(4)
+        click.secho(printable(f"{score}  {' over '.join(names)}"), bold=True)
         lines = [f"not: {pair.rejected}"] if pair.rejected is not None else _lines(pair)
         for line in lines:
             click.echo(f"      {printable(line)}")
@@ -147,10 +148,12 @@ def _lines(pair: Pair) -> Iterator[str]:
 
 def _change(pair: Pair) -> str:
     """What is done to the vocals, and which phrases fit best."""
+    from processor.feedback.advice import signed
     from processor.mashup.matches import tempo_change_percent
 
-    change = tempo_change_percent(pair)
-    parts = [f"vocals {pair.shift_semitones:+d} semitones" if pair.shift_semitones else "vocals as high as they are"]
+    change, shift = tempo_change_percent(pair), pair.shift_semitones
+    shifted = f"vocals {signed(shift, 0)} semitone{'' if abs(shift) == 1 else 's'}"
+    parts = [shifted if shift else "vocals as high as they are"]
     if change is not None:
         pace = f"{abs(change):.1f} % {'faster' if change > 0 else 'slower'}"
         parts.append("at their tempo" if abs(change) < 0.05 else pace)

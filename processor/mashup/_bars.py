@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from processor.analysis.bands import third_octaves_hz
 from processor.analysis.phrases import A_BEAT, EARLY, HIGHEST_HZ, LOUD_PERCENTILE, LOWEST_HZ, means
 from processor.mashup import fits
 from processor.mashup.listening import HOP_S, Backing, Layer, Voice
@@ -62,8 +63,7 @@ def bars_of(layer: Layer, grid: Grid, metre: int, beats_per_beat: float = 1.0, f
     early = EARLY * np.diff(sixteenths, append=2 * sixteenths[-1] - sixteenths[max(0, sixteenths.size - 2)])
     accents = means(layer.onsets[:, None], layer.onset_rate, sixteenths - early)
     chroma = means(layer.chroma, layer.chroma_rate, divided(metre)) if count else np.zeros((0, 12))
-    kept = (layer.centres_hz > LOWEST_HZ) & (layer.centres_hz < HIGHEST_HZ)
-    power = means(10 ** (layer.bands_db[:, kept].astype(np.float64) / 10), 1 / HOP_S, edges_s)
+    power = means(_powers(layer), 1 / HOP_S, edges_s)
     level = means(layer.power[:, None], 1 / HOP_S, edges_s)[:, 0]
     loud = max(float(np.percentile(level, LOUD_PERCENTILE)), SILENT) if count else 1.0
     return Bars(
@@ -74,6 +74,15 @@ def bars_of(layer: Layer, grid: Grid, metre: int, beats_per_beat: float = 1.0, f
         spectra=fits.spectrum_rows(10 * np.log10(np.maximum(power, SILENT))),
         levels_db=np.clip(10 * np.log10(np.maximum(level, SILENT) / loud), fits.PAUSE_DB, 0.0).astype(np.float32),
     )
+
+
+def _powers(layer: Layer) -> Vector:
+    """Power of each third-octave over time; none in those that the sample rate cannot hold, so that all have as many."""
+    centres = third_octaves_hz(int(2 * HIGHEST_HZ))
+    found = np.zeros((len(layer.bands_db), centres.size))
+    held = min(centres.size, layer.centres_hz.size)  # all begin with the lowest
+    found[:, :held] = 10 ** (layer.bands_db[:, :held].astype(np.float64) / 10)
+    return found[:, centres > LOWEST_HZ]
 
 
 def shares(edges_s: Vector, spans_s: Vector) -> Curve:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from processor.analysis.phrases import SHORT
+from processor.feedback.advice import signed
 from processor.mashup import fits
 from processor.mashup._phrases import Track
 from processor.mashup.plan import Fit
 
-MINUS = "\N{MINUS SIGN}"
 # A fit is called good from the first value on and poor below the second.
 GOOD, POOR = 0.65, 0.4
 # So much of an instrumental without stems may be sung before it is no instrumental.
@@ -46,7 +46,7 @@ def _sings_itself(share: float | None) -> str | None:
 def _too_far(voice: Track, backing: Track, ratio: float, beats: float) -> str:
     tempi = f"tempo: {voice.tempo_bpm or 0:.0f} over {backing.tempo_bpm or 0:.0f} BPM"
     time = {2.0: " in double time", 0.5: " in half time"}.get(beats, "")
-    return f"{tempi} needs {percent(ratio)}{time}, over {100 * fits.MOST_TEMPO_CHANGE:.0f} %"
+    return f"{tempi} needs {_percent(ratio)}{time}, over {100 * fits.MOST_TEMPO_CHANGE:.0f} %"
 
 
 def why(voice: Track, backing: Track, fit: Fit, change: tuple[float, float, int]) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ def why(voice: Track, backing: Track, fit: Fit, change: tuple[float, float, int]
 
 
 def _pitches(fit: Fit, shift: int) -> str:
-    moved = f"shifted {signed(shift)} semitone{'' if abs(shift) == 1 else 's'}" if shift else "unshifted"
+    moved = f"shifted {signed(shift, 0)} semitone{'' if abs(shift) == 1 else 's'}" if shift else "unshifted"
     if fit.harmonic is None:
         return "no pitch to compare: what is spoken or drummed fits any key"
     return f"pitches {_word(fit.harmonic)} ({fit.harmonic:.2f}), {moved}"
@@ -79,7 +79,7 @@ def _pitches(fit: Fit, shift: int) -> str:
 def _tempo(voice: Track, backing: Track, ratio: float, beats: float) -> str:
     time = {2.0: ", two beats for each", 0.5: ", half a beat for each"}.get(beats, "")
     heard = "hardly heard" if abs(ratio - 1) <= fits.FREE_TEMPO else "heard"
-    change = "as it is" if abs(ratio - 1) < 5e-4 else f"{percent(ratio)}, which is {heard}"
+    change = "as it is" if abs(ratio - 1) < 5e-4 else f"{_percent(ratio)}, which is {heard}"
     return f"tempo {voice.tempo_bpm or 0:.0f} over {backing.tempo_bpm or 0:.0f} BPM: {change}{time}"
 
 
@@ -103,12 +103,6 @@ def _word(fit: float) -> str:
     return "good" if fit >= GOOD else "fair" if fit >= POOR else "poor"
 
 
-def signed(number: int) -> str:
-    """A whole number with its sign."""
-    return f"{MINUS}{-number}" if number < 0 else f"+{number}"
-
-
-def percent(ratio: float) -> str:
+def _percent(ratio: float) -> str:
     """A change of tempo: "+2.5 %"."""
-    change = 100 * (ratio - 1)
-    return f"{MINUS if change < 0 else '+'}{abs(change):.1f} %"
+    return f"{signed(100 * (ratio - 1))} %"

@@ -113,7 +113,10 @@ class Stored:
         Raises:
             RecordError: it is gone or cannot be read.
         """
-        return read_plan_text(self.folder / PLAN_NAME)
+        path = self.folder / PLAN_NAME
+        if not path.is_file():  # somebody's pipe would never end
+            raise RecordError(f"{path} is no file.")
+        return read_plan_text(path)
 
     @property
     def is_edited(self) -> bool:
@@ -132,8 +135,8 @@ class Stored:
     @property
     def stems(self) -> tuple[Path, ...]:
         """Each layer as it was placed, before the limiter, the vocals first."""
-        found = sorted((self.folder / STEMS_FOLDER).glob("[!.]*.flac"), key=lambda path: (path.stem != "vocals", path))
-        return tuple(found)
+        found = [path for path in (self.folder / STEMS_FOLDER).glob("[!.]*.flac") if path.is_file()]
+        return tuple(sorted(found, key=lambda path: (path.stem != "vocals", path)))
 
     @property
     def cue(self) -> Path | None:
@@ -264,7 +267,7 @@ def troubles(workspace: Workspace) -> dict[str, Trouble]:
     try:
         tree = json.loads((workspace.state / TROUBLES_NAME).read_bytes())
         return {str(name): Trouble(str(one["reason"]), str(one["stamp"])) for name, one in tree.items()}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return {}
 
 

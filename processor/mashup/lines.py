@@ -31,7 +31,7 @@ GAP_IN_LINE_S, LONGEST_LINE_S, GAP_IN_LONG_LINE_S, WORDS_WITHIN_S = 1.0, 8.0, 0.
 PART_S, NEAR_S = 0.35, 0.6
 # A longer line without a breath is cut where it is quietest, if that is this much under its loudness, and best near
 # the beginning of a bar: a beat away counts as much as so many LU.
-LONGEST_S, DIP_LU, BEAT_COSTS_LU, DIP_S = 12.0, 12.0, 3.0, 0.06
+LONGEST_S, DIP_LU, BEAT_COSTS_LU = 12.0, 12.0, 3.0
 # What of the silence around a line belongs to it: room for an upbeat, a breath, and the tail of a hall.
 LEAD_S, TAIL_S = 0.4, 2.0
 # Bleed is what is heard farther from the lines than this.

@@ -10,7 +10,8 @@ from processor.config import Limits
 from processor.mashup.check import Examined, corrected, examine, is_better
 from processor.mashup.listening import listen_backing, listen_voice
 from processor.mashup.measured import Measured
-from processor.mashup.plan import Plan
+from processor.mashup.plan import Plan, sung_later
+from processor.mashup.plan_checks import validate
 from processor.mashup.planner import plans
 from processor.mashup.render import Rendered, render
 from processor.mashup.songs import Song
@@ -57,7 +58,9 @@ def propose(songs: Songs, wishes: Wishes, limits: Limits, progress: Progress) ->
     progress(LISTENING, 0.0)
     voice = listen_voice(songs[0], limits, lambda share: progress(LISTENING, share / 2))
     backing = listen_backing(songs[1], limits, lambda share: progress(LISTENING, 0.5 + share / 2))
-    return plans(voice, backing, songs, wishes)
+    found = plans(voice, backing, songs, wishes)
+    beats = wishes.vocal_later_beats
+    return [validate(sung_later(plan, beats)) for plan in found] if beats else found
 
 
 def make(

@@ -36,6 +36,8 @@ NAME = "matches.json"
 READ = ("phrases", "vocals", "beats")
 # So many of each track's best are kept, as vocals and as instrumental.
 TOP = 10
+# No number of a pair, a time in seconds included, is larger.
+MOST = 1e6
 MASHABILITY, MASHUPS = "mashability", "mashups"
 
 Progress = Callable[[float], None]
@@ -69,9 +71,9 @@ def kept_matches(workspace: Workspace) -> Matches:
         tree = json.loads(path_of(workspace).read_bytes())
         if tree["version"] != _version():
             return NOTHING
-        tracks = {str(name): str(stamp) for name, stamp in tree["tracks"].items()}
+        tracks = {_text(name): _text(stamp) for name, stamp in tree["tracks"].items()}
         return Matches(tracks, tuple(_pair(values) for values in tree["pairs"]))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return NOTHING
 
 
@@ -171,11 +173,37 @@ def _keep(workspace: Workspace, found: Matches) -> None:
 
 
 def _pair(values: Mapping[str, Any]) -> Pair:
+    """A pair as it was kept; raises some error where somebody has edited it into none."""
     spans = {
-        name: None if values[name] is None else (float(values[name][0]), float(values[name][1]))
+        name: None if values[name] is None else (_number(values[name][0]), _number(values[name][1]))
         for name in ("vocal_phrase", "instrumental_phrase")
     }
-    return Pair(**{**values, **spans, "fit": Fit(**values["fit"]), "reasons": tuple(values["reasons"])})
+    fit = {name: None if value is None else _number(value) for name, value in values["fit"].items()}
+    return Pair(
+        vocals=_text(values["vocals"]),
+        instrumental=_text(values["instrumental"]),
+        fit=Fit(**{**fit, "score": _number(fit["score"])}),
+        tempo_ratio=None if values["tempo_ratio"] is None else _number(values["tempo_ratio"]),
+        vocal_beats_per_beat=_number(values["vocal_beats_per_beat"]),
+        shift_semitones=int(_number(values["shift_semitones"])),
+        vocal_phrase=spans["vocal_phrase"],
+        instrumental_phrase=spans["instrumental_phrase"],
+        reasons=tuple(_text(one) for one in values["reasons"]),
+        rejected=None if values["rejected"] is None else _text(values["rejected"]),
+    )
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MOST:
+        raise TypeError(f"{type(value).__name__} is no number of ours")
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} is no text")
+    value.encode()  # half a character could not be written again
+    return value
 
 
 @cache

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
+import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from processor.mashup.plan_files import to_toml
 from processor.mashup.render import Rendered
 from processor.mashup.songs import INSTRUMENTAL, VOCALS
 from processor.mashup.stretching import Samples
+from processor.sidecars import check_whole, full_disk_told
 
 MIX, PLAN, CUE, MARKERS, STEMS = "mix", "plan.toml", "mix.cue", "markers.csv", "stems"
 # Highest value that 24 bits hold, and a step to spare for rounding.
@@ -71,6 +74,8 @@ def write(rendered: Rendered, plan: Plan, out: Path, as_wav: bool = False) -> tu
 
         def opened(name: str) -> Path:
             paths.append(out / name)
+            if paths[-1].is_dir():  # told before any other file has taken its place
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(paths[-1]))
             return stack.enter_context(replacing(paths[-1]))
 
         _write_sound(opened(mix), rendered.samples, rendered.sample_rate, _tags(plan), as_wav=as_wav)
@@ -183,11 +188,15 @@ def _write_sound(
 
     kind = ("WAV", "FLOAT") if as_wav else ("FLAC", "PCM_24")
     try:
-        with soundfile.SoundFile(path, "w", rate, len(samples), subtype=kind[1], format=kind[0]) as file:
+        with (
+            full_disk_told(path.parent),
+            soundfile.SoundFile(path, "w", rate, len(samples), subtype=kind[1], format=kind[0]) as file,
+        ):
             for name, text in tags.items():
                 setattr(file, name, text)
             for start in range(0, samples.shape[1], BLOCK_S * rate):
                 block = samples[:, start : start + BLOCK_S * rate]
                 file.write((block if factor == 1.0 else block * np.float32(factor)).T)
+        check_whole(path, samples.shape[1])
     except soundfile.LibsndfileError as error:
         raise OSError(None, str(error), str(path)) from error

@@ -8,13 +8,14 @@ one. So a time map goes from beat to beat and knows no single ratio.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from processor.errors import LinerNotesError
 from processor.feedback.equaliser import Band
+from processor.mashup.stretching import PEDALBOARD
 
 Vector = NDArray[np.float64]
 
@@ -189,6 +190,7 @@ class Plan:
         rejections: what was considered and not done.
         chosen_by: "rules", "person" or the name of a language model.
         corrections: what was changed after a first render measured badly.
+        stretcher: what stretches and shifts, one of `stretching.STRETCHERS`.
     """
 
     name: str
@@ -213,6 +215,7 @@ class Plan:
     rejections: tuple[Rejection, ...] = ()
     chosen_by: str = "rules"
     corrections: tuple[str, ...] = ()
+    stretcher: str = PEDALBOARD
 
 
 def at_beats(beats_s: Vector | tuple[float, ...], numbers: Vector) -> Vector:
@@ -282,3 +285,12 @@ def beat_numbers(beats_s: Vector | tuple[float, ...], times_s: Vector) -> Vector
     found[before] = (times_s[before] - beats[0]) / (beats[1] - beats[0])
     found[after] = beats.size - 1 + (times_s[after] - beats[-1]) / (beats[-1] - beats[-2])
     return found
+
+
+def sung_later(plan: Plan, beats: float) -> Plan:
+    """The same plan with all vocals so many of their beats later, whole or not; negative: earlier."""
+    grid = plan.vocals.grid
+    moved = at_beats(grid.beats_s, np.arange(len(grid.beats_s), dtype=np.float64) - beats)
+    said = f"The vocals come {abs(beats):g} of their beats {'later' if beats > 0 else 'earlier'}, as you asked."
+    vocals = replace(plan.vocals, grid=replace(grid, beats_s=tuple(moved.tolist())))
+    return replace(plan, vocals=vocals, reasons=(*plan.reasons, said))

@@ -30,6 +30,7 @@ from processor.mashup.plan import (
     stretch,
     time_map,
 )
+from processor.mashup.stretching import STRETCHERS
 
 Vector = NDArray[np.float64]
 
@@ -48,6 +49,7 @@ BEATS_PER_BEAT = (0.5, 1.0, 2.0)
 RANGES: dict[str, tuple[float, float]] = {
     "tempo_bpm": (20.0, 400.0),
     "vocal_shift_semitones": (-MOST_SHIFT, MOST_SHIFT),
+    "vocal_later_beats": (-4.0, 4.0),
     "instrumental_shift_semitones": (-MOST_SHIFT, MOST_SHIFT),
     "extra_semitones": (-MOST_SHIFT, MOST_SHIFT),
     "vocal_to_backing_lu": (-20.0, 20.0),
@@ -146,6 +148,8 @@ def _words(plan: Plan) -> None:
         _text(one.what + one.why, "rejections")
     _text(plan.name, "name")
     _text(plan.chosen_by, "chosen_by")
+    if plan.stretcher not in STRETCHERS:
+        raise PlanError(f'stretcher = "{printable(plan.stretcher[:40])}": it has to be {" or ".join(STRETCHERS)}.')
 
 
 def _bands(bands: Sequence[Band], name: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import textwrap
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -41,6 +42,19 @@ MOST_FILE_CHARACTERS = 4_000_000
 # A tenth of a millisecond: what JSON shows of beats. TOML has them exactly.
 BEAT_DIGITS = 4
 LINE_CHARACTERS = 116
+# The standard library's reader takes time by the square of a dotted name's parts: hours, for a file full of one. So
+# texts and comments are taken out, and what is left is searched for one.
+_TEXTS = re.compile(
+    r"""
+    \#[^\n]*
+    | \"{3}(?:[^"\\]|\\[\s\S]|"(?!""))*+(?:\"{3,5}|\Z)
+    | '{3}(?:[^']|'(?!''))*+(?:'{3,5}|\Z)
+    | "(?:[^"\\\n]|\\.)*+"?
+    | '[^'\n]*'?
+    """,
+    re.VERBOSE,
+)
+_MANY_PARTS = re.compile(r'(?<![\w-])(?:(?:[\w-]+|"")[ \t]*\.[ \t]*){9}')
 
 _HEAD = """\
 A mashup, as it is played. Change what you like and render it again: linernotes mashup V I --plan THIS.toml
@@ -50,7 +64,8 @@ tempo_bpm: the pace. The instrumental's own (see [instrumental.grid]) leaves it 
 vocal_beats_per_beat: 1; 2 where the vocals are in double time, 0.5 where they are in half time.
 vocal_shift_semitones, instrumental_shift_semitones: drums are never shifted. Parts of a semitone are fine.
 vocal_to_backing_lu: how much louder the vocals are than the backing while somebody sings.
-gate_below_lufs: what is quieter in the vocals is bleed, and turned down. Without this line nothing is."""
+gate_below_lufs: what is quieter in the vocals is bleed, and turned down. Without this line nothing is.
+stretcher: "pedalboard"; or "pyrubberband", if that and the program rubberband are installed."""
 _CUTS = """\
 What is played of the instrumental, end to end: from one of its beats up to another, which is not played any more.
 The beats of all cuts, counted through, are the beats of the mashup. Cut at downbeats, or the metre stumbles."""
@@ -77,7 +92,7 @@ def to_toml(plan: Plan) -> str:
     whole = asdict(plan)
     parts: list[str | None] = [_comment(_HEAD), f"format = {FORMAT}", f"name = {_value(plan.name)}", _comment(_NUMBERS)]
     parts += [_pairs(whole, (name for name in whole if isinstance(whole[name], int | float | np.number)))]
-    parts += [_pairs(whole, ("chosen_by", "reasons", "corrections"))]
+    parts += [_pairs(whole, ("stretcher", "chosen_by", "reasons", "corrections"))]
     for side in ("vocals", "instrumental"):
         parts.append(f"\n[{side}]\n{_pairs(whole[side], ('name', 'title', 'sha256', 'layers', 'key'))}")
     parts += ["", _comment(_CUTS), _tables("cuts", whole["cuts"])]
@@ -161,14 +176,59 @@ def from_toml(text: str) -> Plan:
     """
     if len(text) > MOST_FILE_CHARACTERS:
         raise PlanError(f"The plan has {len(text):,} characters; at most {MOST_FILE_CHARACTERS:,} are read.")
+    if _MANY_PARTS.search(_TEXTS.sub('""', text)):
+        raise PlanError("The plan is none: a name in it has ten parts or more.")
     try:
-        whole = tomllib.loads(text)
+        whole = tomllib.loads(text.removeprefix("\ufeff"))  # which editors of Windows begin a file with
     except (ValueError, RecursionError) as error:
         raise PlanError(f"The plan is no TOML: {str(error)[:300] or 'it is nested too deep'}") from None
     version = whole.pop("format", None)
     if version != FORMAT or isinstance(version, bool):
-        raise PlanError(f"format = {str(version)[:40]}: this version reads format = {FORMAT}.")
+        raise PlanError(f"{_format_told(version)}: this version reads format = {FORMAT}.")
     return validate(_plan(whole))
+
+
+def _format_told(version: Any) -> str:
+    if version is None:
+        return "There is no line `format`"
+    if isinstance(version, int) and abs(version) > 10**9:  # it may have more digits than Python writes
+        return "format is no number of a format"
+    return f"format = {printable(str(version)[:40])}"
+
+
+# What `to_json` says of a plan that follows from it.
+_FOLLOWS = {"duration_s", "mashup_beats_s", "mashup_start_s", "mashup_end_s"}
+_FOLLOWS_IN_CUTS = {"start_s", "end_s"}
+
+
+def from_json(text: str) -> Plan:
+    """The plan that a file says which was written by `to_json`, alone or as `{"plan": …}`.
+
+    Times that follow from the rest are passed over, and its beats are those of a tenth of a millisecond.
+
+    Raises:
+        PlanError: as `from_toml`.
+    """
+    if len(text) > MOST_FILE_CHARACTERS:
+        raise PlanError(f"The plan has {len(text):,} characters; at most {MOST_FILE_CHARACTERS:,} are read.")
+    try:
+        whole = json.loads(text)
+        whole = _own(whole.get("plan", whole) if isinstance(whole, dict) else whole)
+    except (ValueError, RecursionError) as error:
+        raise PlanError(f"The plan is no JSON: {str(error)[:300] or 'it is nested too deep'}") from None
+    if not isinstance(whole, dict):
+        raise PlanError("The plan has to be an object of JSON.")
+    return validate(_plan(whole))
+
+
+def _own(value: Any) -> Any:
+    """A tree without what follows from the rest, and without what is null: a file for people leaves that out."""
+    if isinstance(value, list):
+        return [_own(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    left_out = _FOLLOWS | (_FOLLOWS_IN_CUTS if "first_beat" in value else set())
+    return {name: _own(one) for name, one in value.items() if name not in left_out and one is not None}
 
 
 Reader = Callable[[Any, str], Any]
@@ -189,6 +249,7 @@ def _plan(whole: dict[str, Any]) -> Plan:
         "rejections": _each(_record(Rejection, _of(("what", "why"), _string))),
         "chosen_by": _string,
         "corrections": _each(_string),
+        "stretcher": _string,
     }
     readers |= _of((field.name for field in fields(Plan) if field.name not in readers), _number)
     none = {"duck": None, "gate_below_lufs": None, "vocal_bands": (), "instrumental_bands": ()}

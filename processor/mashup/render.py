@@ -21,7 +21,7 @@ from processor.mashup.plan import Plan, duration_s
 from processor.mashup.plan_checks import validate
 from processor.mashup.sides import Hand, Side, Work, backing_side, segment_ways, vocal_side
 from processor.mashup.songs import VOCALS, Song
-from processor.mashup.stretching import PEDALBOARD, Samples, stretcher
+from processor.mashup.stretching import Samples, stretcher
 
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 44_100, 48_000
 POLL_S = 0.1
@@ -75,7 +75,6 @@ def render(
     songs: tuple[Song, Song],
     progress: Callable[[float], None] = lambda share: None,
     limits: Limits | None = None,
-    stretch_by: str = PEDALBOARD,
 ) -> Rendered:
     """Make the sound of a plan.
 
@@ -87,7 +86,6 @@ def render(
         songs: who sings, and who plays.
         progress: told the share that is done, 0 to 1.
         limits: what decoding may cost; the default ones if left out.
-        stretch_by: "pedalboard", or "pyrubberband" where a person asks for it.
 
     Raises:
         PlanError: the plan cannot be rendered; it names the field.
@@ -95,8 +93,8 @@ def render(
         LinerNotesError: a layer is missing or cannot be read.
     """
     limits = limits or Limits()
-    stretch = stretcher(stretch_by)
     validate(plan)
+    stretch = stretcher(plan.stretcher)
     segment_ways(plan)
     _check_layers(plan, songs)
     name = plan.instrumental.layers[0]
@@ -121,13 +119,12 @@ def summed(layers: tuple[Samples, ...]) -> Samples:
 
 
 def _check_layers(plan: Plan, songs: tuple[Song, Song]) -> None:
-    wanted = [(songs[0], VOCALS)] + [(songs[1], name) for name in plan.instrumental.layers]
+    wanted = [(songs[0], name) for name in plan.vocals.layers]
+    wanted += [(songs[1], name) for name in plan.instrumental.layers]
     for song, name in wanted:
         if name not in song.layers:
             there = ", ".join(song.layers) or "none"
             raise LinerNotesError(f'{song.title} has no layer "{name}"; there are: {there}.')
-    if len(wanted) == 1:
-        raise LinerNotesError("The plan names no layer of the instrumental.")
 
 
 def _side_by_side(

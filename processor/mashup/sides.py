@@ -111,10 +111,7 @@ class Side:
 
 def vocal_side(plan: Plan, song: Song, hand: Hand) -> Side:
     """The vocals: gated, placed segment by segment, equalised, levelled, at the levels of their places."""
-    audio = decode(song.layers[VOCALS], limits=hand.limits)
-    validate(plan, vocals_s=audio.duration_s)
-    source = _stereo(audio, hand.rate)
-    del audio
+    source = _voices(plan, song, hand)
     sound = Sound(gated(source, hand.rate, plan.gate_below_lufs), hand.rate, keeps_formants=True)
     del source
     found = np.zeros((2, _frames(plan, hand.rate)), np.float32)
@@ -128,6 +125,20 @@ def vocal_side(plan: Plan, song: Song, hand: Hand) -> Side:
     spans = tuple((float(way.out_s[0]), float(way.out_s[-1])) for way in ways)
     found = levelled(found, hand.rate, spans)  # within each segment: what they are beside each other is planned
     return Side({VOCALS: _at_levels(found, plan, spans, hand.rate)}, tuple(joins), spans)
+
+
+def _voices(plan: Plan, song: Song, hand: Hand) -> Samples:
+    """What is sung, shape `(2, n)`: the lead, and what others sing behind it where that is a layer of its own."""
+    total = np.zeros((2, 0), np.float32)
+    for name in plan.vocals.layers:
+        audio = decode(song.layers[name], limits=hand.limits)
+        validate(plan, vocals_s=audio.duration_s)
+        part = _stereo(audio, hand.rate)
+        del audio
+        shorter, longer = sorted((total, part), key=lambda one: one.shape[1])
+        longer[:, : shorter.shape[1]] += shorter
+        total = longer
+    return total
 
 
 def backing_side(plan: Plan, song: Song, hand: Hand) -> Side:

@@ -27,7 +27,7 @@ Vector = NDArray[np.float64]
 Samples = NDArray[np.float32]
 Machine = Callable[[Samples, "_Feed", float], Samples]
 
-PEDALBOARD, PYRUBBERBAND = "pedalboard", "pyrubberband"
+PEDALBOARD, PYRUBBERBAND = STRETCHERS = ("pedalboard", "pyrubberband")
 
 # Rubber Band's factors change at most every 1,024 samples (documentation of pedalboard.time_stretch).
 BLOCK = 1024
@@ -155,7 +155,9 @@ def stretcher(name: str) -> Callable[[Sound, Way, int, int], Samples]:
     if name != PYRUBBERBAND:
         raise Unplayable(f'There is no stretcher "{name}"; there are "{PEDALBOARD}" and "{PYRUBBERBAND}".')
     if find_spec(PYRUBBERBAND) is None:
-        raise Unplayable("pyrubberband is not installed: pip install pyrubberband, or leave it to pedalboard.")
+        raise Unplayable(
+            "pyrubberband is not installed: pip install 'liner-notes[rubberband]', or leave it to pedalboard."
+        )
     if shutil.which("rubberband") is None:
         raise Unplayable("pyrubberband needs the program rubberband (package rubberband-cli), which is not installed.")
     return partial(stretched, machine=_by_program)

@@ -6,6 +6,7 @@ import numpy as np
 
 from processor.mashup.drafts import Draft, Sides
 from processor.mashup.lanes import PHRASE_BARS, beat_count
+from processor.mashup.listening import UNHEARD
 from processor.mashup.plan import Rejection
 
 # Tempo of the vocals is unsure under that.
@@ -62,6 +63,8 @@ def _others(sides: Sides, draft: Draft) -> str:
         for phrase, share, bar in zip(draft.phrases, draft.laid.shared, draft.laid.bars, strict=True)
         if bar >= 0 and share > SEPARATE_VOICES
     ]
+    if voices == UNHEARD:
+        return f"Whether others sing at the same time is not known: {voices}."
     if not shared:
         return f"No other voice sings at the same time ({voices})."
     listed = ", ".join(shared[:SHOWN_LEFT_OUT])

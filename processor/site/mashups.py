@@ -59,17 +59,19 @@ def list_pages(
     heard = previews(workspace.site)
     shown = _square(known)
     rows = [(one, page_name(one), plan_of(one)) for one in listed]
+    mixes = {one.made_from.mix for one in listed}
+    count = sum(track.id not in mixes for track in tracks)
     signature = repr(
         (
             [one.signature for one in listed],
             shown,
             known[:BEST],
             sorted(heard),
-            len(tracks),
+            count,
             [titles[name] for name in sorted({name for match in shown for name in (match.vocals, match.instrumental)})],
         )
     )
-    values = {"rows": rows, "matches": known, "titles": titles, "heard": heard, "tracks": len(tracks)}
+    values = {"rows": rows, "matches": known, "titles": titles, "heard": heard, "tracks": count}
     return {LIST_PAGE: (signature, partial(_list_page, shown, values))}
 
 

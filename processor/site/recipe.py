@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from processor.analysis.key import KEYS, parse_key
 from processor.feedback.advice import hz_text, signed
 from processor.feedback.equaliser import Band
+from processor.mashup.deviations import shifted
 from processor.mashup.measured import Measured
 from processor.mashup.plan import Fit, Plan, cut_starts_s, duration_s, stretch
+from processor.mashup.stretching import PEDALBOARD
 from processor.quantities import Column, columns
 from processor.site.charts import clock
 from processor.site.charts.mashup import Placed
@@ -146,8 +147,13 @@ def _stretched(plan: Plan, listed: Sequence[Placed]) -> str:
     beats = f"{min(one.fastest for one in listed):.3f} to {max(one.slowest for one in listed):.3f}"
     return (
         f"{counted}, from {text_of(plan.vocals.grid.tempo_bpm, 1)} BPM. {told}; single beats {beats} times. "
-        "Measured: how sharp attacks are, 1 as before."
+        f"{_by(plan)}Measured: how sharp attacks are, 1 as before."
     )
+
+
+def _by(plan: Plan) -> str:
+    """What stretched it, where a person asked for something else than we do."""
+    return "" if plan.stretcher == PEDALBOARD else f"Stretched by {plan.stretcher}. "
 
 
 def _pitch(plan: Plan, measured: Measured) -> Iterator[Step]:
@@ -223,13 +229,7 @@ def _ms(seconds: float) -> str:
 
 def _key_after(key: str | None, semitones: float) -> str | None:
     """A key's name after a shift by whole semitones; None where it has no name."""
-    if key is None or not float(semitones).is_integer():
-        return None
-    try:
-        place = KEYS.index(parse_key(key))
-    except ValueError:
-        return None
-    return KEYS[(place + int(semitones)) % 12 + 12 * (place // 12)]
+    return shifted(key, semitones) if float(semitones).is_integer() else None
 
 
 @cache

@@ -61,7 +61,14 @@ def test_the_table_is_there_afterwards(workspace: Workspace, scorer: Scorer) -> 
 def test_json_has_every_number(workspace: Workspace, scorer: Scorer) -> None:
     a, b = songs(workspace, "a", "b")
     listed = [json.loads(line) for line in ask(workspace, "--json", "--top", "1").out.splitlines()]
-    assert listed == [{**matches.pair_row(pair(a, b), None), "rejected": None}]
+    assert listed == [{**matches.pair_row(pair(a, b), 1), "rejected": None}]
+
+
+def test_json_of_nothing_is_nothing_and_the_reason_is_told_beside_it(workspace: Workspace, scorer: Scorer) -> None:
+    songs(workspace, "a")
+    result = ask(workspace, "--json")
+    assert (result.code, result.out) == (0, "")
+    assert "a pair needs two" in result.err
 
 
 def test_of_one_track_both_parts_are_listed(workspace: Workspace, scorer: Scorer) -> None:
@@ -77,7 +84,7 @@ def test_what_is_rejected_is_listed_on_request(workspace: Workspace, scorer: Sco
     scorer.score = lambda vocals, instrumental: -1.0 if vocals == a else 0.5
     assert len(ask(workspace, a, "--json").out.splitlines()) == 1
     lines = ask(workspace, a, "--rejected").out.splitlines()
-    assert lines == [f"0.00  {a} over {b}", "      not: they do not fit"]
+    assert lines == [f" –    {a} over {b}", "      not: they do not fit"]
     result = ask(workspace, "--rejected")
     assert result.code == 2
     assert "TRACK" in result.err
@@ -119,7 +126,8 @@ def change(track: library.Track, phrases: object) -> None:
     ("changes", "told"),
     [
         ({"shift_semitones": 0, "tempo_ratio": 1.0}, "vocals as high as they are, at their tempo"),
-        ({"shift_semitones": -3, "tempo_ratio": 0.9}, "vocals -3 semitones, 10.0 % slower"),
+        ({"shift_semitones": -3, "tempo_ratio": 0.9}, "vocals −3 semitones, 10.0 % slower"),
+        ({"shift_semitones": -1}, "vocals −1 semitone, "),
         ({"tempo_ratio": None, "vocal_phrase": None}, "vocals +2 semitones"),
         ({"vocal_beats_per_beat": 2.0, "vocal_phrase": None}, "4.1 % faster, 2 of their beats to each"),
     ],

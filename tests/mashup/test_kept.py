@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -157,7 +158,7 @@ def test_troubles_are_kept_and_only_save_work(workspace: Workspace) -> None:
     before = path.stat().st_mtime_ns
     kept.note_troubles(workspace, found)
     assert path.stat().st_mtime_ns == before
-    for content in ("{", "[1]", json.dumps({"a": {"reason": "x"}}), json.dumps({"a": 3})):
+    for content in ("{", "[1]", "[" * 10**5, json.dumps({"a": {"reason": "x"}}), json.dumps({"a": 3})):
         path.write_text(content)
         assert kept.troubles(workspace) == {}
     kept.note_troubles(workspace, {"a": Trouble("x", "")})
@@ -177,6 +178,20 @@ def test_a_plan_of_any_size_is_read_up_to_a_limit(tmp_path: Path) -> None:
     path.write_text("ä = 1", encoding="utf-8")
     assert kept.read_plan_text(path) == "ä = 1"
     assert kept.text_hash("a") != kept.text_hash("b")
+
+
+def test_what_is_no_file_is_neither_plan_nor_sound(workspace: Workspace) -> None:
+    one = put(workspace)
+    (one.folder / "plan.toml").unlink()
+    os.mkfifo(one.folder / "plan.toml")
+    (one.folder / "stems/drums.flac").mkdir()
+    (one.folder / "stems/other.flac").symlink_to("nowhere.flac")
+    [found] = kept.stored(workspace)
+    assert not found.is_edited
+    with pytest.raises(RecordError, match="no file"):
+        found.plan_text  # noqa: B018 - it reads
+    assert [path.name for path in found.stems] == ["vocals.flac", "bass.flac"]
+    assert found.signature
 
 
 def test_the_catalogue_has_the_numbers_of_a_mashup(workspace: Workspace) -> None:

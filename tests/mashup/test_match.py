@@ -412,6 +412,16 @@ def test_matrices_are_finite_and_within_0_and_1() -> None:
             assert values.max() <= 1
 
 
+def test_a_poor_sample_rate_has_no_sound_in_the_bands_that_it_cannot_hold() -> None:
+    sings, plays = two()
+    held = plays.sound.centres_hz < 4000.0
+    poor = replace(plays.sound, centres_hz=plays.sound.centres_hz[held], bands_db=plays.sound.bands_db[:, held])
+    full, other = place_scores(sings, plays, 0), place_scores(sings, replace(plays, sound=poor), 0)
+    assert np.isfinite(other.room).all()
+    assert other.room[8, 8] > full.room[8, 8]  # there is more that is free
+    assert place_scores(replace(sings, sound=poor), plays, 0).room.shape == full.room.shape
+
+
 def test_rows_begin_where_one_says() -> None:
     places = place_scores(*two(), 0, 2.0, 4)
     assert places.vocal_beats[:3].tolist() == [4, 12, 20]

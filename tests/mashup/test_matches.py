@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -154,12 +155,42 @@ def test_what_cannot_be_done_is_not_kept(workspace: Workspace, scorer: Scorer) -
     assert [one.vocals[0] for one in kept_matches(workspace).pairs] == ["b"]
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"version": "x"}', '{"version": 1, "tracks": 3, "pairs": []}'])
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"version": "x"}', '{"version": 1, "tracks": 3, "pairs": []}', "[" * 10**5]
+)
 def test_a_broken_cache_is_made_anew(workspace: Workspace, scorer: Scorer, content: str) -> None:
     tracks = library_of(workspace, "a", "b")
     matches.path_of(workspace).write_text(content)
     assert kept_matches(workspace) == matches.NOTHING
     assert bring_up_to_date(workspace, tracks)
+    assert len(kept_matches(workspace).pairs) == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("vocals", None),
+        ("instrumental", "\ud800"),
+        ("fit", {"score": None}),
+        ("fit", {"score": 0.5, "harmonic": "", "rhythmic": None, "room": 0, "energy": 0, "overlap": 0}),
+        ("tempo_ratio", float("nan")),
+        ("vocal_beats_per_beat", []),
+        ("shift_semitones", 10**400),
+        ("vocal_phrase", [0]),
+        ("reasons", [[1]]),
+        ("rejected", True),
+    ],
+)
+def test_a_pair_that_somebody_edited_is_made_anew(
+    workspace: Workspace, scorer: Scorer, field: str, value: object
+) -> None:
+    tracks = library_of(workspace, "a", "b")
+    bring_up_to_date(workspace, tracks)
+    tree = json.loads(matches.path_of(workspace).read_text())
+    tree["pairs"][1][field] = value
+    matches.path_of(workspace).write_text(json.dumps(tree))
+    assert kept_matches(workspace) == matches.NOTHING
+    bring_up_to_date(workspace, tracks)
     assert len(kept_matches(workspace).pairs) == 2
 
 

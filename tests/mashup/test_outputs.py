@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -168,3 +169,29 @@ def test_a_folder_that_cannot_be_written(made: Plan, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(OSError, match="out"):
         write(rendered(made), made, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["mix.flac", "mix.cue", "stems/vocals.flac"])
+def test_a_folder_in_the_place_of_a_file_is_told_before_anything_is_there(
+    made: Plan, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).mkdir(parents=True)
+    with pytest.raises(IsADirectoryError, match=Path(name).name):
+        write(rendered(made), made, tmp_path)
+    assert not [file for file in tmp_path.rglob("*") if file.is_file()]
+
+
+@pytest.mark.parametrize("missing", [1, 3000, 100_000])
+def test_a_disk_that_takes_all_but_the_end_is_told(tmp_path: Path, missing: int) -> None:
+    resource = pytest.importorskip("resource")
+    sound, path = noise(4.0, rate=RATE, channels=2), tmp_path / "mix.flac"
+    outputs._write_sound(path, sound, RATE, {})
+    room = path.stat().st_size - missing
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(OSError, match="[Nn]o space|System error"):
+            outputs._write_sound(path, sound, RATE, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)

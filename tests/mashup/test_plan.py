@@ -18,6 +18,7 @@ from processor.mashup.plan import (
     duration_s,
     mashup_beats_s,
     stretch,
+    sung_later,
     time_map,
 )
 from tests.mashup.heard import a_plan, grid
@@ -87,3 +88,15 @@ def test_a_segment_between_two_beats_has_two_moments() -> None:
     beats = grid(104.0, 60.0, first=1, at_s=0.123456789).beats_s
     source, _ = time_map(plan, replace(plan.segments[0], start_s=beats[7] + 0.01, end_s=beats[8] - 0.01))
     assert source.size == 2
+
+
+@pytest.mark.parametrize("beats", [0.25, 1.0, -1.5])
+def test_vocals_come_later_by_their_own_beats(beats: float) -> None:
+    plan = a_plan()
+    beat_s = 60 / plan.tempo_bpm / plan.vocal_beats_per_beat
+    moved = sung_later(plan, beats)
+    for segment in plan.segments:
+        before, after = (time_map(one, segment) for one in (plan, moved))
+        assert after[0][[0, -1]] == pytest.approx(before[0][[0, -1]]), "the same is sung"
+        assert after[1][[0, -1]] - before[1][[0, -1]] == pytest.approx(beats * beat_s)
+    assert f"{abs(beats):g} of their beats" in moved.reasons[-1]

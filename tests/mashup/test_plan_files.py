@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from processor.feedback.equaliser import Band
 from processor.mashup.plan import Cut, Fit, Grid, Plan, PlanError, Rejection, duration_s, time_map
 from processor.mashup.plan_checks import LONGEST_S, MOST_BEATS, MOST_CUTS, MOST_SEGMENTS, validate
-from processor.mashup.plan_files import from_toml, to_json, to_toml
+from processor.mashup.plan_files import from_json, from_toml, to_json, to_toml
 from tests.mashup.heard import a_plan, grid
 
 FULL = a_plan(
@@ -24,6 +24,7 @@ FULL = a_plan(
     rejections=(Rejection("shift 0", "harmonic fit 0.31 against 0.72."),),
     corrections=("Turned down by 1 dB.",),
     chosen_by="person",
+    stretcher="pyrubberband",
 )
 BARE = a_plan(duck=None, gate_below_lufs=None, reasons=(), fit=Fit(0.0, None, None, None, None, None))
 
@@ -32,6 +33,38 @@ BARE = a_plan(duck=None, gate_below_lufs=None, reasons=(), fit=Fit(0.0, None, No
 def test_what_is_written_is_read(plan: Plan) -> None:
     assert from_toml(to_toml(plan)) == plan
     assert to_toml(from_toml(to_toml(plan))) == to_toml(plan)
+
+
+@pytest.mark.parametrize("plan", [FULL, BARE, a_plan()])
+def test_json_is_read_as_well(plan: Plan) -> None:
+    told = to_json(plan)
+    for text in (json.dumps(told), json.dumps({"plan": told, "measured": {"tempo_bpm": 1}}, indent=1)):
+        found = from_json(text)
+        for side in ("vocals", "instrumental"):
+            beats = [getattr(one, side).grid.beats_s for one in (found, plan)]
+            assert beats[0] == pytest.approx(beats[1], abs=0.5e-4)
+        same = {
+            side: replace(getattr(found, side), grid=getattr(plan, side).grid) for side in ("vocals", "instrumental")
+        }
+        assert replace(found, **same) == plan
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "no JSON"),
+        ("[" * 100_000, "no JSON"),
+        ("{}", "is missing"),
+        ('{"plan": 7}', "an object"),
+        (json.dumps({**to_json(FULL), "cuts": 7}), "cuts has to be a list"),
+        (json.dumps({**to_json(FULL), "tempo": 7}), "no `tempo`"),
+        (json.dumps({**to_json(FULL), "tempo_bpm": math.nan}), "finite"),
+        (json.dumps({**to_json(FULL), "target_lufs": None}), "`target_lufs` is missing"),
+    ],
+)
+def test_json_that_is_no_plan_is_refused(text: str, told: str) -> None:
+    with pytest.raises(PlanError, match=told):
+        from_json(text)
 
 
 @given(
@@ -199,6 +232,52 @@ def test_no_line_in_it_breaks_the_reader(junk: str) -> None:
     for at in (0, text.index("[[segments]]"), len(text)):
         with contextlib.suppress(PlanError):
             assert validate(from_toml(f"{text[:at]}{junk}\n{text[at:]}")).segments == BARE.segments
+
+
+_LONG = ".".join(["a"] * 200_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{_LONG} = 1",
+        f"[{_LONG}]",
+        f"x = {{{_LONG} = 1}}",
+        _LONG.replace(".", " .\t") + " = 1",
+        ".".join(['"\\""'] * 200_000) + " = 1",
+        f'x = {{y = """\n"""", {_LONG}.z."" = 1}}',
+        f"x = {{y = '''\n''', {_LONG}.z.'' = 1}}",
+        f'# "\n{_LONG} = 1 # "',
+        f"'\"'.{_LONG}.'\"' = 1",
+    ],
+)
+def test_a_name_of_many_parts_takes_no_time(text: str) -> None:
+    with pytest.raises(PlanError, match="ten parts or more"):
+        from_toml(text)
+
+
+@pytest.mark.parametrize("text", ['\\"' * 500_000, '"""' + '\\"""' * 300_000, "a" + " " * 900_000, "'" * 900_000])
+def test_texts_that_never_end_take_no_time(text: str) -> None:
+    with pytest.raises(PlanError, match="no TOML"):
+        from_toml(text)
+
+
+def test_dots_in_texts_and_comments_are_fine() -> None:
+    name = "s.o.m.e.b.o.d.y.s.n.a.m.e"
+    assert from_toml(to_toml(a_plan(name=name)) + f"# {name}\n").name == name
+
+
+def test_what_an_editor_of_windows_adds_is_fine() -> None:
+    assert from_toml("\ufeff" + to_toml(FULL).replace("\n", "\r\n")) == FULL
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("", "no line `format`"), ("format = 2", "format = 2:"), ("format = 0x" + "f" * 5000, "no number of a format")],
+)
+def test_another_format_is_told(line: str, said: str) -> None:
+    with pytest.raises(PlanError, match=said):
+        from_toml(to_toml(BARE).replace("format = 1", line, 1))
 
 
 def test_many_cuts_and_segments_are_read_quickly() -> None:

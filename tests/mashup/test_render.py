@@ -17,7 +17,6 @@ from processor.mashup import sides
 from processor.mashup.plan import Cut, Duck, Plan, PlanError, Segment, Source
 from processor.mashup.render import Rendered, render, summed
 from processor.mashup.songs import Song
-from processor.mashup.stretching import Unplayable
 from tests.mashup.landed import grid, plan
 from tests.signals import Samples, noise, silence, sine, spread, write_wav
 
@@ -114,6 +113,19 @@ def test_segments_lie_where_the_plan_has_them(mix: Rendered) -> None:
         sung[int(start_s * RATE) : int(end_s * RATE) + 1] = True
         assert {round(edge_s * RATE) for edge_s in (start_s, end_s)} <= {round(join * RATE) for join in mix.joins_s}
     assert not mix.vocals[:, ~sung].any()
+
+
+def test_what_others_sing_behind_the_lead_is_sung_with_it(
+    songs: tuple[Song, Song], mix: Rendered, tmp_path: Path
+) -> None:
+    """Lead and backing vocals that add up to a voice sound as that voice does, even where one ends before the other."""
+    whole = on_beats(SUNG_BPM, 20)
+    halves = {"vocals": 0.7 * whole, "backing_vocals": 0.3 * whole[:, : 15 * RATE]}
+    vocals = replace(made().vocals, layers=("vocals", "backing_vocals"))
+    both = render(made(vocals=vocals), (song(tmp_path / "both", halves), songs[1]))
+    assert np.abs(both.vocals - mix.vocals).max() < 1e-3
+    with pytest.raises(LinerNotesError, match='Voice has no layer "backing_vocals"'):
+        render(made(vocals=vocals), songs)
 
 
 def test_layers_add_up_to_the_mix_before_its_gain(songs: tuple[Song, Song]) -> None:
@@ -277,8 +289,8 @@ def test_plans_that_cannot_be_rendered(songs: tuple[Song, Song], changes: dict[s
 def test_a_layer_that_is_not_there(songs: tuple[Song, Song]) -> None:
     with pytest.raises(LinerNotesError, match='Band has no layer "bass"; there are: drums, other'):
         render(made(instrumental=replace(made().instrumental, layers=("drums", "bass"))), songs)
-    with pytest.raises(Unplayable, match="no stretcher"):
-        render(made(), songs, stretch_by="magic")
+    with pytest.raises(PlanError, match='stretcher = "magic"'):
+        render(made(stretcher="magic"), songs)
     with pytest.raises(LinerNotesError):
         render(made(), songs, limits=Limits(file_bytes=1000))
 

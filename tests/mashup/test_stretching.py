@@ -277,7 +277,7 @@ def test_stretchers_have_names(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Unplayable, match='no stretcher "sox"'):
         stretcher("sox")
     monkeypatch.setattr(stretching, "find_spec", lambda name: None)
-    with pytest.raises(Unplayable, match="pip install pyrubberband"):
+    with pytest.raises(Unplayable, match=r"pip install 'liner-notes\[rubberband\]'"):
         stretcher(PYRUBBERBAND)
     monkeypatch.setattr(stretching, "find_spec", lambda name: object())
     monkeypatch.setattr(stretching.shutil, "which", lambda name: None)

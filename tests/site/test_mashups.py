@@ -110,6 +110,15 @@ def test_pairs_stand_in_a_table_the_best_first(workspace: Workspace, connection:
     assert "gone" not in html
 
 
+def test_mixes_are_none_of_the_tracks_that_are_matched(workspace: Workspace, connection: Any) -> None:
+    sung, played = songs(workspace)
+    mix = mix_track(workspace)
+    make_mashup(workspace, (sung.id, played.id, mix.id))
+    name_all(connection, {sung.id: "Night Bus", played.id: "Low Tide", mix.id: "Both"})
+    add(connection, sung.id, played.id, 0.9)
+    assert "The best pairs of 2 tracks" in text(page(workspace, connection))
+
+
 def test_what_can_be_heard_is_a_link(workspace: Workspace, connection: Any) -> None:
     one, other = "one-12345678", "other-12345678"
     name_all(connection, {one: "One", other: "Other"})

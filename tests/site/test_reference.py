@@ -121,7 +121,7 @@ def test_names_are_there_once_and_links_lead_somewhere(pages: dict[str, str]) ->
 
 def test_the_guide_explains_whole_analysers_and_single_fields(pages: dict[str, str]) -> None:
     known = {f"{name}.{column.name}" for name, kind in result_types().items() for column in columns(kind)}
-    known |= {*result_types(), "advice", "checks", "revisions"}
+    known |= {*result_types(), "advice", "checks", "mashability", "mashups", "revisions"}
     assert set(GUIDE) <= known
     assert set(GUIDE.values()) <= set(ids(pages["guide.html"]))
     assert guide_of("loudness.true_peak_dbtp") == "peaks"
