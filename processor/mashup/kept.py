@@ -115,7 +115,7 @@ class Stored:
         """
         path = self.folder / PLAN_NAME
         if not path.is_file():  # somebody's pipe would never end
-            raise RecordError(f"{path} is no file.")
+            raise RecordError(f"{path} cannot be read: it is no file.")
         return read_plan_text(path)
 
     @property
