@@ -77,7 +77,7 @@ def bars_of(layer: Layer, grid: Grid, metre: int, beats_per_beat: float = 1.0, f
 
 
 def _powers(layer: Layer) -> Vector:
-    """Power of each third-octave over time; none in those that the sample rate cannot hold, so that all have as many."""
+    """Power of each third-octave over time; 0 in those that the sample rate cannot hold, so that all have as many."""
     centres = third_octaves_hz(int(2 * HIGHEST_HZ))
     found = np.zeros((len(layer.bands_db), centres.size))
     held = min(centres.size, layer.centres_hz.size)  # all begin with the lowest

@@ -178,11 +178,11 @@ def _pair(values: Mapping[str, Any]) -> Pair:
         name: None if values[name] is None else (_number(values[name][0]), _number(values[name][1]))
         for name in ("vocal_phrase", "instrumental_phrase")
     }
-    fit = {name: None if value is None else _number(value) for name, value in values["fit"].items()}
+    fit = {name: None if value is None else _number(value) for name, value in values["fit"].items() if name != "score"}
     return Pair(
         vocals=_text(values["vocals"]),
         instrumental=_text(values["instrumental"]),
-        fit=Fit(**{**fit, "score": _number(fit["score"])}),
+        fit=Fit(_number(values["fit"]["score"]), **fit),
         tempo_ratio=None if values["tempo_ratio"] is None else _number(values["tempo_ratio"]),
         vocal_beats_per_beat=_number(values["vocal_beats_per_beat"]),
         shift_semitones=int(_number(values["shift_semitones"])),

@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 
-from processor.audio import decode
 from processor.config import Limits
 from processor.errors import LinerNotesError
 from processor.mashup.ducking import apply_gains, duck_gains
+from processor.mashup.layers import decoded
 from processor.mashup.limiting import to_loudness
 from processor.mashup.plan import Plan, duration_s
 from processor.mashup.plan_checks import validate
@@ -98,7 +98,7 @@ def render(
     segment_ways(plan)
     _check_layers(plan, songs)
     name = plan.instrumental.layers[0]
-    first = decode(songs[1].layers[name], limits=limits)
+    first = decoded(songs[1].layers[name], limits)
     sung_s = sum(segment.end_s - segment.start_s for segment in plan.segments)
     work = Work(sung_s + duration_s(plan) * len(plan.instrumental.layers))
     hand = Hand(working_rate_hz(first.sample_rate), limits, stretch, work, {name: first})

@@ -9,10 +9,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from processor.audio import Audio, decode, downmix_matrix, from_samples
+from processor.audio import Audio, downmix_matrix, from_samples
 from processor.config import Limits
 from processor.feedback.equaliser import Band, equalised
 from processor.mashup.gating import gated
+from processor.mashup.layers import decoded
 from processor.mashup.levelling import levelled
 from processor.mashup.placing import HOP_S, JOIN_S, Stretcher, energies, lay, placed, quietest
 from processor.mashup.plan import Plan, Segment, cut_starts_s, duration_s, mashup_beats_s, stretch, time_map
@@ -131,7 +132,7 @@ def _voices(plan: Plan, song: Song, hand: Hand) -> Samples:
     """What is sung, shape `(2, n)`: the lead, and what others sing behind it where that is a layer of its own."""
     total = np.zeros((2, 0), np.float32)
     for name in plan.vocals.layers:
-        audio = decode(song.layers[name], limits=hand.limits)
+        audio = decoded(song.layers[name], hand.limits)
         validate(plan, vocals_s=audio.duration_s)
         part = _stereo(audio, hand.rate)
         del audio
@@ -146,7 +147,7 @@ def backing_side(plan: Plan, song: Song, hand: Hand) -> Side:
     layers: dict[str, Samples] = {}
     joins: set[int] = set()
     for name in plan.instrumental.layers:
-        audio = hand.loaded.pop(name, None) or decode(song.layers[name], limits=hand.limits)
+        audio = hand.loaded.pop(name, None) or decoded(song.layers[name], hand.limits)
         validate(plan, instrumental_s=audio.duration_s)
         sound = Sound(_stereo(audio, hand.rate), hand.rate, is_percussive=name == DRUMS)
         del audio

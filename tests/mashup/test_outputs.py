@@ -190,7 +190,7 @@ def test_a_disk_that_takes_all_but_the_end_is_told(tmp_path: Path, missing: int)
     before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
     try:
-        with pytest.raises(OSError, match="[Nn]o space|System error"):
+        with pytest.raises(OSError, match=r"[Nn]o space|System error"):
             outputs._write_sound(path, sound, RATE, {})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

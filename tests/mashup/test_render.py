@@ -12,8 +12,8 @@ import pytest
 from processor.config import Limits
 from processor.errors import LinerNotesError
 from processor.feedback.equaliser import Band
+from processor.mashup import layers, sides
 from processor.mashup import render as rendering
-from processor.mashup import sides
 from processor.mashup.plan import Cut, Duck, Plan, PlanError, Segment, Source
 from processor.mashup.render import Rendered, render, summed
 from processor.mashup.songs import Song
@@ -293,6 +293,17 @@ def test_a_layer_that_is_not_there(songs: tuple[Song, Song]) -> None:
         render(made(stretcher="magic"), songs)
     with pytest.raises(LinerNotesError):
         render(made(), songs, limits=Limits(file_bytes=1000))
+
+
+def test_what_is_no_song_is_not_held_in_memory(
+    songs: tuple[Song, Song], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layers, "LONGEST_S", 30.0)
+    long = song(tmp_path / "long", {"vocals": silence(31, rate=RATE), "drums": silence(31, rate=RATE)})
+    with pytest.raises(layers.UnfitLayers, match=r"vocals\.wav is"):
+        render(made(), (long, songs[1]))
+    with pytest.raises(layers.UnfitLayers, match=r"drums\.wav is"):
+        render(made(instrumental=replace(made().instrumental, layers=("drums",))), (songs[0], long))
 
 
 def test_progress_rises_to_the_end_of_placing(songs: tuple[Song, Song]) -> None:
