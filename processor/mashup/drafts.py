@@ -12,7 +12,7 @@ from processor.mashup.keys import Shift, shifts
 from processor.mashup.lanes import Lane, Tune, form_of, lengthened, limited, shortened, voiced_beats, whole_lane
 from processor.mashup.listening import Backing, Voice
 from processor.mashup.match import Places, best_shift, place_scores
-from processor.mashup.paces import Pace, half_way, is_near, pace_of
+from processor.mashup.paces import MOST_FORCED_CHANGE, Pace, half_way, is_near, is_relative, pace_of
 from processor.mashup.plan import Grid, PlanError, at_beats, beat_numbers
 from processor.mashup.plan_checks import LONGEST_S
 from processor.mashup.songs import Song
@@ -24,6 +24,10 @@ from processor.mashup.wishes import Wishes
 # all has to fit better by so much to be believed. Over another song the fit hardly tells: of 13 voices and leads alone,
 # over 5 to 22 backings each, 85 % keep the first guess's bars and are right, 82 % with this margin and 59 % with 0.02.
 SURE_DOWNBEAT, BETTER = 0.6, 0.15
+# A voice alone tells its tempo where it is this sure of it. Of 26 vocals and leads (3 stems of artists, 23 separated)
+# 24 have the right tempo, or half or double of it: 23 of them at 0.64 and more, most over 0.9, and one at 0.55. The
+# wrong ones have 0.59, and 0.85 for three beats instead of two.
+SURE_VOICE = 0.62
 # The form of the vocals' song is known where its cuts are this sure; others only divide the time.
 SURE_FORM = 0.2
 # Where less of the vocals finds a place, parts of the instrumental are repeated for them.
@@ -163,10 +167,23 @@ def _no_place(draft: Draft) -> str:
 
 
 def _nearest_grid(sides: Sides) -> Grid:
-    """Beats of the vocals; where only a voice was heard, those of its tempi that come near enough."""
-    candidates = (sides.grid, *sides.voice.sound.other_grids)
-    fitting = (one for one in candidates if is_near(one, sides.tune.grid, sides.wishes.tempo_bpm))
-    return next(fitting, sides.grid)
+    """Beats of the vocals; where these are out of reach, and only a voice was heard, others that it may have.
+
+    Half and double of a tempo share its beats. Another tempo is nothing that the instrumental may choose: sung at a
+    wrong one, no syllable stays on the beat. It is taken only where the voice is not sure of its own.
+    """
+    own, sound, wished_bpm = sides.grid, sides.voice.sound, sides.wishes.tempo_bpm
+    if is_near(own, sides.tune.grid, wished_bpm, MOST_FORCED_CHANGE):
+        return own
+    candidates = [one for one in sound.other_grids if is_relative(one, own)]
+    if not is_sure_of_tempo(sides):
+        candidates += sound.other_grids
+    return next((one for one in candidates if is_near(one, sides.tune.grid, wished_bpm)), own)
+
+
+def is_sure_of_tempo(sides: Sides) -> bool:
+    """Whether vocals of which nothing but the voice is known tell their tempo."""
+    return (sides.voice.sound.grid_confidence or 0.0) >= SURE_VOICE
 
 
 def _with_grid(voice: Voice, grid: Grid) -> Voice:
@@ -192,10 +209,6 @@ def _phased(sides: Sides, pace: Pace, shift: Shift) -> list[Draft]:
     notes = []
     if lane.columns.size < whole.columns.size:
         notes.append(f"Only the first {LONGEST_S / 60:.0f} minutes of the instrumental are used.")
-    if sides.grid is not sides.voice.sound.grid:
-        notes.append(
-            f"The vocals are taken at {sides.grid.tempo_bpm:.1f} BPM, another tempo that the voice alone could have."
-        )
     told = [(first, _about_bars(sides, found[0], first) + _about_others(first, others if phases else []))]
     told += [(one, _about_bars(sides, first if phases else found[0], one)) for one in others]
     return [replace(one, notes=(*notes, *words)) for one, words in told]

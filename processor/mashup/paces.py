@@ -46,11 +46,9 @@ def pace_of(vocals: Grid, instrumental: Grid, wishes: Wishes) -> Pace:
     tempo = wishes.tempo_bpm or instrumental.tempo_bpm
     if abs(tempo / instrumental.tempo_bpm - 1) < 1e-9:
         tempo = instrumental.tempo_bpm
-    ways = [way for way in WAYS if float(instrumental.metre * way).is_integer()]
-    way = min(ways, key=lambda one: abs(math.log(tempo * one / vocals.tempo_bpm)))
+    way = _way(vocals, instrumental, tempo)
     ratio = tempo * way / vocals.tempo_bpm
-    change = abs(math.log(ratio))
-    if change > math.log1p(MOST_FORCED_CHANGE) and not wishes.force:
+    if _is_beyond(ratio, MOST_FORCED_CHANGE) and not wishes.force:
         raise PlanError(
             f"They do not go together: the vocals have {vocals.tempo_bpm:.1f} BPM, the mashup {tempo:.1f}. Even in "
             f"half or double time the vocals would have to be {_percent(ratio)}; {MOST_TEMPO_CHANGE:.0%} sounds "
@@ -60,10 +58,17 @@ def pace_of(vocals: Grid, instrumental: Grid, wishes: Wishes) -> Pace:
     return Pace(tempo, way, ratio, tempo / instrumental.tempo_bpm, _reasons(vocals, instrumental, tempo, way))
 
 
-def is_near(vocals: Grid, instrumental: Grid, tempo_bpm: float | None) -> bool:
-    """Whether a tempo of the vocals is near enough to be played as it is, or in half or double time."""
+def is_near(vocals: Grid, instrumental: Grid, tempo_bpm: float | None, most_change: float = MOST_TEMPO_CHANGE) -> bool:
+    """Whether a tempo of the vocals is near enough to be played, in half or double time, too.
+
+    Args:
+        vocals: beats at that tempo.
+        instrumental: beats of the other side.
+        tempo_bpm: of the mashup; None: the instrumental's.
+        most_change: how much faster or slower the vocals may become, as a share.
+    """
     tempo = tempo_bpm or instrumental.tempo_bpm
-    return any(abs(math.log(tempo * way / vocals.tempo_bpm)) <= math.log1p(MOST_TEMPO_CHANGE) for way in WAYS)
+    return not _is_beyond(tempo * _way(vocals, instrumental, tempo) / vocals.tempo_bpm, most_change)
 
 
 def half_way(vocals: Grid, instrumental: Grid, pace: Pace) -> float | None:
@@ -73,8 +78,24 @@ def half_way(vocals: Grid, instrumental: Grid, pace: Pace) -> float | None:
     return round(math.sqrt(instrumental.tempo_bpm * vocals.tempo_bpm / pace.vocal_beats_per_beat), 2)
 
 
+def is_relative(one: Grid, other: Grid) -> bool:
+    """Whether beats have the tempo of others, or twice or half of it."""
+    return any(abs(math.log(one.tempo_bpm * way / other.tempo_bpm)) < SAME for way in WAYS)
+
+
+def _way(vocals: Grid, instrumental: Grid, tempo: float) -> float:
+    """Beats of the vocals for each one of a mashup at some tempo, so that they change least."""
+    ways = [way for way in WAYS if float(instrumental.metre * way).is_integer()]
+    return min(ways, key=lambda one: abs(math.log(tempo * one / vocals.tempo_bpm)))
+
+
+def _is_beyond(ratio: float, most_change: float) -> bool:
+    """Whether a change of speed is more than a share of it, measured as it is told."""
+    return abs(ratio - 1) > most_change + 1e-9
+
+
 def _percent(ratio: float) -> str:
-    return f"{abs(ratio - 1):.0%} {'faster' if ratio > 1 else 'slower'}"
+    return f"{abs(ratio - 1):.1%} {'faster' if ratio > 1 else 'slower'}"
 
 
 def _reasons(vocals: Grid, instrumental: Grid, tempo: float, way: float) -> tuple[str, ...]:
@@ -96,6 +117,6 @@ def _reasons(vocals: Grid, instrumental: Grid, tempo: float, way: float) -> tupl
         found.append(
             f"The vocals become {_percent(ratio)}: {vocals.tempo_bpm:.2f} BPM to {vocals.tempo_bpm * ratio:.2f}."
         )
-    if abs(math.log(ratio)) > math.log1p(MOST_TEMPO_CHANGE):
+    if _is_beyond(ratio, MOST_TEMPO_CHANGE):
         found.append(f"Warning: more than {MOST_TEMPO_CHANGE:.0%} is heard as a change of the voice.")
     return tuple(found)

@@ -25,13 +25,13 @@ from processor.mashup.match import Places
 from processor.mashup.plan import Duck, Fit, Grid, Plan, PlanError, Segment, Source, at_beats
 from processor.mashup.plan_checks import MOST_BEATS, validate
 from processor.mashup.songs import Song
-from processor.mashup.telling import left_out, reason_of, told
+from processor.mashup.telling import left_out, reason_of, title_of, told
 from processor.mashup.wishes import Wishes
 
 MOST_PLANS = 4
 # Where the instrumental's keys move: how much better the vocals have to fit when they move along.
 MOVE_GAIN = 0.05
-MOST_TITLE, MOST_FILE_NAME = 120, 300
+MOST_FILE_NAME = 300
 PARTS = ("harmonic", "rhythmic", "room", "energy", "overlap")
 
 
@@ -59,7 +59,7 @@ def plans(voice: Voice, backing: Backing, songs: tuple[Song, Song], wishes: Wish
 
 def _sides(voice: Voice, backing: Backing, songs: tuple[Song, Song], wishes: Wishes) -> Sides:
     """Both sides, if they can be put together at all."""
-    titles = [_title(song) for song in songs]
+    titles = [title_of(song) for song in songs]
     if not voice.lines:
         raise PlanError(f"Nobody sings in the vocals of {titles[0]}: no line stands out of silence.")
     if voice.sound.grid is None:
@@ -71,7 +71,7 @@ def _sides(voice: Voice, backing: Backing, songs: tuple[Song, Song], wishes: Wis
     if tune is None:
         raise PlanError(
             f"The instrumental of {titles[1]} has no beat that could be heard: {backing.sound.grid_from}. Say its "
-            "tempo: `linernotes set TRACK tempo_bpm=…`."
+            "tempo: `--instrumental-tempo BPM` for a file, `linernotes set TRACK tempo_bpm=…` for a track."
         )
     if tune.is_silent.all():
         raise PlanError(f"The instrumental of {titles[1]} is silent.")
@@ -87,10 +87,6 @@ def _moves(instrumental: Song, tune: Tune, wishes: Wishes) -> NDArray[np.int64]:
         return np.zeros(tune.beats.size, np.int64)
     edges = at_beats(tune.grid.beats_s, np.append(tune.beats, tune.beats[-1] + tune.metre).astype(np.float64))
     return np.array([moves(instrumental.results, span) for span in pairwise(edges.tolist())], np.int64)
-
-
-def _title(song: Song) -> str:
-    return printable(" ".join(song.title.split()))[:MOST_TITLE] or "an unnamed song"
 
 
 def _is_same(one: Plan, other: Plan) -> bool:
@@ -125,7 +121,7 @@ def _plan(sides: Sides, draft: Draft, tone: _Tone) -> Plan:
     wishes, shift = sides.wishes, draft.shift
     wanted = VOCAL_TO_BACKING_LU if wishes.vocal_to_backing_lu is None else wishes.vocal_to_backing_lu
     grid = replace(draft.bars.grid, first_downbeat=draft.bars.first_beat % draft.bars.grid.metre)
-    names = tuple(_title(song) for song in sides.songs)
+    names = tuple(title_of(song) for song in sides.songs)
     plan = Plan(
         name=printable(wishes.name) if wishes.name else f"{names[0]} over {names[1]}",
         vocals=_source(sides.songs[0], sides.voice.sound, grid),
@@ -169,7 +165,7 @@ def _with_moves(plan: Plan) -> Plan:
 def _source(song: Song, sound: Layer, grid: Grid) -> Source:
     return Source(
         name=re.sub(r"[/\\]", "_", printable(song.name))[:MOST_FILE_NAME],
-        title=_title(song),
+        title=title_of(song),
         sha256=song.sha256,
         layers=tuple(song.layers),
         key=sound.key,

@@ -4,30 +4,90 @@ from __future__ import annotations
 
 import numpy as np
 
-from processor.mashup.drafts import Draft, Sides
+from processor.files import printable
+from processor.mashup.drafts import Draft, Sides, is_sure_of_tempo
 from processor.mashup.lanes import PHRASE_BARS, beat_count
 from processor.mashup.listening import UNHEARD
+from processor.mashup.paces import is_relative
 from processor.mashup.plan import Rejection
+from processor.mashup.songs import BARE_SUB_DB, FULL_MIX, NO_VOICE, Song, supplied_kind
 
-# Tempo of the vocals is unsure under that.
+# The tempo of a whole song is unsure under that.
 SURE_TEMPO = 0.5
+# No voice alone has its sub so near to its mids, and none strikes so hard: the attacks of 6 stems of drums are 17 to
+# 36 dB strong; 6 vocals have 4 to 13 dB, and their sub 14 to 44 dB under their mids.
+DEEP_BASS_DB, STRIKES_DB = 10.0, 15.0
 SHOWN_LEFT_OUT, SHOWN_CHARACTERS = 12, 60
 SEPARATE_VOICES = 0.05
+MOST_TITLE = 120
+
+
+def title_of(song: Song) -> str:
+    """What a song is called in plans."""
+    return printable(" ".join(song.title.split()))[:MOST_TITLE] or "an unnamed song"
 
 
 def told(sides: Sides, draft: Draft) -> tuple[str, ...]:
-    """Why it was planned like this."""
-    found = [*draft.shift.reasons, *draft.pace.reasons, *_beats(sides), _form(draft), *draft.notes]
-    return (*found, _others(sides, draft))
+    """Why it was planned like this; what may be wrong with the vocals as a whole comes first."""
+    found = [*_unsung(sides.songs[0]), *_other_tempo(sides, draft), *draft.shift.reasons, *draft.pace.reasons]
+    return (*found, *_beats(sides, draft), _form(draft), *draft.notes, _others(sides, draft))
 
 
-def _beats(sides: Sides) -> list[str]:
+def _unsung(song: Song) -> list[str]:
+    """That nobody is heard singing in the vocals, or others play in them, too."""
+    if song.is_whole_song:
+        vocals = song.results.get("vocals")
+        if vocals is None or vocals.present is not False:
+            return []
+        sure = "" if vocals.confidence is None else f" (sure by {vocals.confidence:.0%})"
+        return [
+            f"Warning: models hear nobody sing in {title_of(song)}{sure}. What is played as its vocals may be an "
+            "instrument that leaked into their stem."
+        ]
+    kind, why = supplied_kind(song.results)
+    but = None
+    if kind == NO_VOICE:
+        but = "it does not sound like a voice"
+    elif kind == FULL_MIX:
+        but = "it sounds like a whole song with its instruments"
+    elif kind is None and _is_band(song):
+        but = "a voice alone does not strike like drums, nor has it such a deep bass"
+    return [f"Warning: {title_of(song)} is played as vocals, but {but}: {why}."] if but else []
+
+
+def _is_band(song: Song) -> bool:
+    """Whether drums or basses may play in what was supplied as a voice, and no model has heard one."""
+    spectrum, vocals = song.results.get("spectrum"), song.results.get("vocals")
+    sub, mids = getattr(spectrum, "sub_db", None), getattr(spectrum, "mids_db", None)
+    is_heard = vocals is not None and vocals.present
+    if is_heard or sub is None or mids is None:
+        return False
+    strikes_db = getattr(song.results.get("transients"), "attack_strength_db", None) or 0.0
+    return bool(mids - sub < (BARE_SUB_DB if strikes_db >= STRIKES_DB else DEEP_BASS_DB))
+
+
+def _other_tempo(sides: Sides, draft: Draft) -> list[str]:
+    """That the vocals are taken at another tempo than the one that was heard."""
+    heard, taken = sides.voice.sound.grid, draft.bars.grid
+    if heard is None or is_relative(taken, heard):
+        return []
+    sureness = sides.voice.sound.grid_confidence or 0.0
+    return [
+        f"Warning: the vocals sound like {heard.tempo_bpm:.2f} BPM, but only a voice was heard, and that is not sure "
+        f"({sureness:.0%}). It is too far from the instrumental, so they are taken at {taken.tempo_bpm:.2f} BPM, which "
+        "they may have instead. If that is wrong, they run off the beat: say their tempo with `--vocal-tempo BPM`."
+    ]
+
+
+def _beats(sides: Sides, draft: Draft) -> list[str]:
     sound, metre = sides.voice.sound, sides.tune.metre
     found = []
-    if sound.grid_confidence is not None and sound.grid_confidence < SURE_TEMPO:
+    is_whole = sides.songs[0].is_whole_song
+    is_sure = (sound.grid_confidence or 0.0) >= SURE_TEMPO if is_whole else is_sure_of_tempo(sides)
+    if not is_sure and not _other_tempo(sides, draft):
         found.append(
-            f"Warning: the vocals' tempo is not sure ({sound.grid_confidence:.0%}; {sound.grid_from}). Listen whether "
-            "they stay on the beat; `--vocal-tempo` or `linernotes set TRACK tempo_bpm=…` says it."
+            f"Warning: the vocals' tempo is not sure ({sound.grid_confidence or 0:.0%}; {sound.grid_from}). Listen "
+            "whether they stay on the beat; `--vocal-tempo` or `linernotes set TRACK tempo_bpm=…` says it."
         )
     if sides.grid.metre % metre and metre % sides.grid.metre:
         found.append(

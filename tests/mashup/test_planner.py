@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
@@ -158,12 +159,88 @@ def test_a_person_says_the_tempo() -> None:
     assert duration_s(found[0]) == pytest.approx(duration_s(own[0]) * 120 / 126)
 
 
-def test_a_tempo_that_the_voice_could_have_too() -> None:
-    sings = voice(VERSE, grid(90.0))
-    sings = replace(sings, sound=replace(sings.sound, other_grids=(grid(200.0), grid(120.0))))
-    plan = planned(sings, backing(grid()), both=songs())[0]
+def heard_at(tempo_bpm: float, confidence: float, *others: float) -> Voice:
+    """A voice alone, with the tempi that it could have too."""
+    sings = voice(VERSE, grid(tempo_bpm))
+    grids = tuple(grid(other) for other in others)
+    return replace(sings, sound=replace(sings.sound, grid_confidence=confidence, other_grids=grids))
+
+
+def test_another_tempo_is_taken_only_from_a_voice_that_is_not_sure() -> None:
+    band = backing(grid())
+    plan = planned(heard_at(90.0, 0.55, 200.0, 122.0), band, both=songs())[0]
+    assert plan.vocals.grid.tempo_bpm == 122.0
+    assert re.match(r"Warning: the vocals sound like 90\.00 BPM.*55%.*122\.00 BPM.*--vocal-tempo", plan.reasons[0])
+    assert not any("tempo is not sure" in reason for reason in plan.reasons)
+    with pytest.raises(PlanError, match=r"90\.0 BPM, the mashup 120\.0.*33\.3% faster.*--vocal-tempo"):
+        plans(heard_at(90.0, 0.7, 200.0, 122.0), band, songs())
+
+
+def test_the_tempo_that_was_heard_is_kept_where_it_is_within_reach() -> None:
+    plan = planned(heard_at(103.0, 0.55, 120.0), backing(grid()), both=songs())[0]
+    assert plan.vocals.grid.tempo_bpm == 103.0
+    assert any("become 16.5% faster" in reason for reason in plan.reasons)
+    assert any("Warning: more than 12%" in reason for reason in plan.reasons)
+    assert any("Warning: the vocals' tempo is not sure (55%" in reason for reason in plan.reasons)
+
+
+def test_twice_the_tempo_is_no_other_one() -> None:
+    # Over three beats a bar nothing is sung in half time; a voice heard at half its tempo is taken at the whole one.
+    plan = planned(heard_at(60.0, 0.97, 155.0, 120.0), backing(grid(metre=3)), both=songs())[0]
     assert plan.vocals.grid.tempo_bpm == 120.0
-    assert any("another tempo" in reason for reason in plan.reasons)
+    assert not any("Warning: the vocals sound" in reason for reason in plan.reasons)
+
+
+def test_that_a_change_is_heard_is_told_by_the_change_that_is_told() -> None:
+    plan = planned(voice(sung_bars([8, 10], 140.0), grid(140.0)), backing(grid(124.0)))[0]
+    assert any("become 11.4% slower" in reason for reason in plan.reasons)
+    assert not any("more than 12%" in reason for reason in plan.reasons)
+
+
+@pytest.mark.parametrize(
+    ("present", "is_whole", "told"),
+    [
+        (False, True, "models hear nobody sing in Sings (sure by 90%)"),
+        (False, False, "does not sound like a voice: models hear no voice"),
+        (True, True, None),
+        (None, True, None),
+        (True, False, None),
+    ],
+)
+def test_vocals_in_which_nobody_sings(present: bool | None, is_whole: bool, told: str | None) -> None:
+    heard: Any = {"vocals": SimpleNamespace(present=present, confidence=0.9)}
+    first, second = songs((heard, {}))
+    both = (replace(first, is_whole_song=is_whole), second)
+    plan = planned(voice(VERSE, grid()), backing(grid()), both=both)[0]
+    if told is None:
+        assert not any("models hear" in reason for reason in plan.reasons[:1])
+    else:
+        assert plan.reasons[0].startswith("Warning: ")
+        assert told in plan.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("sub_db", "strikes_db", "told"),
+    [(-26.0, 22.0, True), (-29.0, 7.0, False), (-7.0, None, True), (-7.0, 17.0, True), (-60.0, 22.0, False)],
+)
+def test_drums_supplied_as_vocals_where_no_model_listens(sub_db: float, strikes_db: float | None, told: bool) -> None:
+    heard: Any = {
+        "material": SimpleNamespace(kind="solo", confidence=0.8),
+        "spectrum": SimpleNamespace(sub_db=sub_db, mids_db=-15.0),
+        "transients": SimpleNamespace(attack_strength_db=strikes_db),
+    }
+    plan = planned(voice(VERSE, grid()), backing(grid()), both=songs((heard, {})))[0]
+    assert ("a voice alone does not strike like drums" in plan.reasons[0]) == told
+
+
+def test_a_whole_song_supplied_as_vocals() -> None:
+    heard: Any = {
+        "vocals": SimpleNamespace(present=True, confidence=0.9),
+        "material": SimpleNamespace(kind="mix", confidence=0.95),
+        "spectrum": SimpleNamespace(sub_db=-20.0, mids_db=-18.0),
+    }
+    plan = planned(voice(VERSE, grid()), backing(grid()), both=songs((heard, {})))[0]
+    assert re.match("Warning: Sings is played as vocals, but it sounds like a whole song", plan.reasons[0])
 
 
 def test_three_and_four_do_not_meet_and_that_is_said() -> None:
@@ -178,7 +255,9 @@ def test_what_is_missing_is_said() -> None:
     sings, band = voice(VERSE, grid()), backing(grid())
     with pytest.raises(PlanError, match=r"no beat.*--vocal-tempo"):
         plans(replace(sings, sound=replace(sings.sound, grid=None)), band, songs())
-    with pytest.raises(PlanError, match=r"instrumental of Plays.*no beat.*linernotes set TRACK tempo_bpm"):
+    with pytest.raises(
+        PlanError, match=r"instrumental of Plays.*no beat.*--instrumental-tempo.*linernotes set TRACK tempo_bpm"
+    ):
         plans(sings, replace(band, sound=replace(band.sound, grid=None)), songs())
     with pytest.raises(PlanError, match="Nobody sings"):
         plans(replace(sings, lines=(), sections=()), band, songs())
