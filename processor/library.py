@@ -153,11 +153,13 @@ def content_hash(track: Track) -> str | None:
 def resolve(workspace: Workspace, words: str) -> Track:
     """The one track that a person means by its id, the beginning of its id or of its hash.
 
+    A whole name without its hash comes before names that only begin so: the mashup of a song is called after it.
+
     Raises:
         WrongUsage: none or several fit; the message lists some.
     """
     every = tracks(workspace)
-    exact = [track for track in every if track.id == words]
+    exact = [t for t in every if t.id == words] or [t for t in every if t.id.rpartition("-")[0] == words]
     hits = exact or [t for t in every if words and (t.id.startswith(words) or _is_hash_of(words, t))]
     if len(hits) == 1:
         return hits[0]

@@ -186,7 +186,8 @@ def test_resolve_finds_by_id_and_by_the_beginning_of_id_or_hash(workspace: Works
     assert library.resolve(workspace, "1234") == one
     assert library.resolve(workspace, "feed0000") == two
     with pytest.raises(WrongUsage, match="fits 2 tracks: morning-feed0000, morning-tape-12345678"):
-        library.resolve(workspace, "morning")
+        library.resolve(workspace, "morn")
+    assert library.resolve(workspace, "morning") == two, "the whole name, and not only how another begins"
     for nothing in ("123", "evening", "tape", "ee", ""):
         with pytest.raises(WrongUsage, match="No track is called"):
             library.resolve(workspace, nothing)

@@ -35,6 +35,10 @@ TROUBLES_NAME = "mashups.json"
 # Where a mix arrives as a track, as if that were a path of the inbox.
 _ARRIVED = "mashups"
 _MIX = re.compile(rf"{_ARRIVED}/[a-z0-9-]{{1,60}}-[0-9a-f]{{8,64}}/{re.escape(MIX_NAME)}")
+# `inbox/mashup/<name>/vocals.wav` and the like: see processor.bundles.
+_STEM = re.compile(
+    r"mashup/[^/]+/(vocals|instrumental|drums|bass|guitar|piano|other|backing_vocals)\.[^/]+", re.IGNORECASE
+)
 _ID = r"[a-z0-9-]{1,60}-[0-9a-f]{8,64}"
 # Two dots, which no name of a track or of a stem's preview has.
 _PREVIEW = re.compile(rf"({_ID})\.over\.({_ID})\.mp3")
@@ -230,6 +234,12 @@ def arrival_of(workspace: Workspace, name: str, plan_sha256: str, at: str, size:
 def is_mix(track: Track) -> bool:
     """Whether a track is a mashup's mix, and nothing that a person brought."""
     return any(_MIX.fullmatch(arrival.path) for arrival in library.arrivals(track))
+
+
+def is_supplied_stem(track: Track) -> bool:
+    """Whether a track is a stem that a person dropped for a mashup, and has no stems itself: it is no song to match."""
+    arrived = library.arrivals(track)
+    return bool(arrived) and all(_STEM.fullmatch(one.path) for one in arrived) and not (track.folder / "stems").is_dir()
 
 
 # Previews of pairs

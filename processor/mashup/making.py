@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -110,4 +110,17 @@ def produce(plan: Plan, songs: Songs, limits: Limits, progress: Progress = lambd
 def _once(plan: Plan, songs: Songs, limits: Limits, progress: Progress, stage: str) -> tuple[Made, Examined]:
     rendered = render(plan, songs, partial(progress, stage), limits)
     found = examine(plan, rendered, songs, limits, partial(progress, MEASURING))
-    return Made(plan, rendered, found.measured), found
+    remarks = tuple(_remarks(plan, rendered, songs))
+    measured = replace(found.measured, deviations=(*found.measured.deviations, *remarks))
+    return Made(plan, rendered, measured), found
+
+
+def _remarks(plan: Plan, rendered: Rendered, songs: Songs) -> Iterator[str]:
+    """What no measurement tells: what was done otherwise than one might think, and sounds that are not the plan's."""
+    yield from rendered.notes
+    for source, song in zip((plan.vocals, plan.instrumental), songs, strict=True):
+        if source.sha256 and song.sha256 and source.sha256 != song.sha256:
+            yield f"The plan was made for another file than {song.title}: its beats and cuts may lie elsewhere."
+        facts = song.results.get("source")
+        if facts is not None and facts.partial:
+            yield f"The file of {song.title} is damaged: what could not be read of it is not played."

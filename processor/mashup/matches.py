@@ -104,15 +104,20 @@ def bring_up_to_date(workspace: Workspace, tracks: Sequence[Track], progress: Pr
 
 
 def results_of(tracks: Iterable[Track]) -> list[tuple[str, Results]]:
-    """What can be matched: name and results of each track that has phrases; no mixes of mashups."""
+    """What can be matched: name and results of each track that has phrases; no mixes of mashups, and no stems."""
     kinds = {name: kind for name, kind in result_types().items() if name in READ}
     found = []
     for track in tracks:
         with suppress(RecordError):  # `linernotes doctor` names it
             results = record.read(track.folder, kinds).results
-            if "phrases" in results and not kept.is_mix(track):
+            if "phrases" in results and _is_song(track):
                 found.append((track.id, results))
     return found
+
+
+def _is_song(track: Track) -> bool:
+    """Whether it can be one side of a pair: no mix of a mashup, and no stem that somebody dropped for one."""
+    return not kept.is_mix(track) and not kept.is_supplied_stem(track)
 
 
 def _scored(
@@ -160,7 +165,7 @@ def _keys(track: Track) -> str:
         found = record.read(track.folder, {name: result_types()[name] for name in READ}, curves=False)
     except RecordError:
         return ""
-    if "phrases" not in found.results or kept.is_mix(track):
+    if "phrases" not in found.results or not _is_song(track):
         return ""
     return "/".join(found.keys.get(name, "-") for name in READ)
 

@@ -125,6 +125,18 @@ def test_a_mix_is_known_by_how_it_arrived(workspace: Workspace) -> None:
     assert kept.is_mix(song)
 
 
+def test_a_stem_is_known_by_the_folder_that_it_was_dropped_in(workspace: Workspace) -> None:
+    stem = make_track(workspace, "vocals.wav", path="mashup/Two of us/vocals.wav")
+    assert kept.is_supplied_stem(stem)
+    (stem.folder / "stems").mkdir()
+    assert not kept.is_supplied_stem(stem), "it was a whole song"
+    other = make_track(workspace, "Drums.flac", path="mashup/Two of us/Drums.flac")
+    assert kept.is_supplied_stem(other)
+    library.note_arrival(other, Arrival("2026", "Drums.flac", 1, 2, 3))
+    assert not kept.is_supplied_stem(other), "somebody dropped it as a song, too"
+    assert not kept.is_supplied_stem(make_track(workspace, "song.wav", path="mashup/Two of us/song.wav"))
+
+
 @pytest.mark.parametrize(
     ("name", "pair"),
     [
