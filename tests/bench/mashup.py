@@ -29,7 +29,7 @@ VOCAL_BPM, BPM, SHIFT = 124.0, 118.0, 2.0
 BARS = 8
 # Function of a module → what it is part of.
 PARTS = {
-    ("sides", "decode"): "decode",
+    ("sides", "decoded"): "decode",
     ("sides", "_stereo"): "resample",
     ("sides", "gated"): "gate",
     ("stretching", "_in_process"): "stretch",
