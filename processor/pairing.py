@@ -11,6 +11,7 @@ from processor.analysis import result_types
 from processor.analysis.beats import DRUMS
 from processor.bundles import BACKING_VOCALS, INSTRUMENTAL, LAYERS, VOCALS, Pairing
 from processor.errors import LinerNotesError, RecordError
+from processor.files import printable
 from processor.library import Track
 from processor.mashup.making import Songs
 from processor.mashup.match import Pair, score_all
@@ -98,7 +99,13 @@ def played(dropped: Pairing, plan: Plan | None, *, can_separate: bool) -> Played
         raise LinerNotesError("Both of its songs are one and the same recording; a mashup needs two.")
     voice, told = _song(_Part(sings, VOCALS, sings == dropped.vocals), can_separate)
     backing, also = _backing(dropped, _Part(plays, INSTRUMENTAL, plays == dropped.instrumental), can_separate)
-    return Played((voice, backing), (*why, *told, *also))
+    return Played((_called(voice, dropped), _called(backing, dropped)), (*why, *told, *also))
+
+
+def _called(song: Song, dropped: Pairing) -> Song:
+    """A song by the name of its folder, where it has no other than that of its part."""
+    is_named = song.title.casefold() not in (VOCALS, INSTRUMENTAL)
+    return song if is_named else replace(song, title=printable(f"{dropped.name}: {song.title}"))
 
 
 def _song(part: _Part, can_separate: bool) -> tuple[Song, tuple[str, ...]]:

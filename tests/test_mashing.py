@@ -97,6 +97,7 @@ def test_two_files_become_three_tracks_and_a_mashup(made: tuple[Workspace, list[
 def test_it_sounds_as_it_was_planned(made: tuple[Workspace, list[dict[str, str]]]) -> None:
     [stored] = kept.stored(made[0])
     plan, measured = stored.plan, stored.measured
+    assert (plan.vocals.title, plan.instrumental.title) == ("Two of us: vocals", "Two of us: instrumental")
     assert plan.tempo_bpm == pytest.approx(BPM, abs=0.5)
     assert measured.integrated_lufs == pytest.approx(plan.target_lufs, abs=0.5)
     assert measured.true_peak_dbtp is not None

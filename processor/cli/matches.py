@@ -170,13 +170,15 @@ def _span(span: tuple[float, float]) -> str:
 
 def _why_nothing(tracks: Sequence[Track], chosen: Track | None, pairs: Sequence[Pair], *, rejected: bool) -> str:
     """Why there is nothing to list, and what would help."""
-    from processor.mashup.kept import is_mix
+    from processor.mashup.kept import is_mix, is_supplied_stem
     from processor.mashup.matches import results_of
 
     if rejected and pairs:
         return "Nothing is rejected."
     if chosen is not None and is_mix(chosen):
         return f"{chosen.id} is a mashup itself; its sources are matched."
+    if chosen is not None and is_supplied_stem(chosen):
+        return f"{chosen.id} is a stem, and no song: linernotes mashup V I --from-stems"
     if not tracks:
         return "The library is empty: linernotes run song.wav"
     found = dict(results_of(tracks))

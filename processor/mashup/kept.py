@@ -180,8 +180,10 @@ def read_plan_text(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(4 * MOST_FILE_CHARACTERS + 1)
         return content.decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecordError(f"{path} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{path} is no plan: it is no text.") from error
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def stored(workspace: Workspace) -> list[Stored]:

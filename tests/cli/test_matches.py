@@ -109,6 +109,8 @@ def test_where_there_is_nothing_to_say_it_says_why(workspace: Workspace, scorer:
     assert f"{a} has no phrases" in ask(workspace, a).out
     mix = make_track(workspace, "mix.flac", path="mashups/a-b-12345678/mix.flac")
     assert "is a mashup itself" in ask(workspace, mix.id).out
+    stem = make_track(workspace, "vocals.wav", path="mashup/two of us/vocals.wav")
+    assert "--from-stems" in ask(workspace, stem.id).out
 
 
 def read(track: library.Track) -> record.Results:

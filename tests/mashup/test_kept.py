@@ -88,6 +88,9 @@ def test_an_edited_plan_is_noticed(workspace: Workspace) -> None:
     assert kept.stored(workspace)[0].is_edited
     with pytest.raises(PlanError):
         _ = kept.stored(workspace)[0].plan
+    path.write_bytes(b"\x9c\xff")
+    with pytest.raises(RecordError, match="it is no text"):
+        _ = kept.stored(workspace)[0].plan
     path.unlink()
     [found] = kept.stored(workspace)
     assert not found.is_edited
