@@ -39,7 +39,7 @@ def add_media(
     """
     made = len(make_mashups(workspace, settings, most=None if most is None else 1))
     tracks = library.tracks(workspace)
-    made += bring_up_to_date(workspace, tracks)
+    has_news = bring_up_to_date(workspace, tracks)
     made += media.make_previews(workspace, tracks, progress, settings, most)
     made += make_stem_previews(workspace, tracks, settings, progress, most)
     made += mashup.make_mashup_media(workspace, settings, progress, most)
@@ -48,7 +48,7 @@ def add_media(
     if has_any(workspace, COMPARE):
         made += len(make_comparisons(workspace, settings))
     made += _make_players(workspace, settings, tracks, pairs, most)
-    if made:
+    if made or has_news:
         publish(workspace)
     return made
 

@@ -62,14 +62,16 @@ def _take_apart(workspace: Workspace, settings: Settings, *, as_json: bool) -> N
 @contextmanager
 def mashup_line() -> Iterator[Progress]:
     """What shows, on a terminal, what is being done for a mashup; elsewhere nobody would see it change."""
-    is_terminal = sys.stderr.isatty()
+    is_terminal, has_shown = sys.stderr.isatty(), False
 
     def show(stage: str, share: float) -> None:
+        nonlocal has_shown
         if is_terminal:
+            has_shown = True
             click.echo(f"\r\x1b[KMashup: {stage} {share:.0%}", nl=False, err=True)
 
     try:
         yield show
     finally:
-        if is_terminal:
+        if has_shown:
             click.echo("\r\x1b[K", nl=False, err=True)
