@@ -22,7 +22,7 @@ from processor.graph import Outcome
 from processor.library import Track
 from processor.mashup import kept
 from processor.mashup.kept import KIND, Origin, Stored
-from processor.mashup.making import Choice, Progress, Songs, produce, propose
+from processor.mashup.making import Choice, Progress, Songs, others, produce, propose
 from processor.mashup.measured import MadeFrom
 from processor.mashup.outputs import write
 from processor.mashup.plan import Plan
@@ -165,15 +165,15 @@ def _make(workspace: Workspace, settings: Settings, order: Order, bench: _Bench)
     vocals, off = order.songs[0], settings.analysers.off
     sound = next(iter(vocals.layers.values()))
     job = Making(sound, vocals.sha256, settings.limits, off, songs=order.songs)
-    chosen, others = order.plan, []
+    chosen, rest = order.plan, []
     if chosen is None:
         found = list(bench.work(replace(job, wishes=order.wishes)).results["plans"])
         chosen = order.choose(found)
-        others = [one for one in found if one.segments != chosen.segments or one.cuts != chosen.cuts]
+        rest = others(found, chosen)
         chosen = replace(chosen, reasons=(*order.reasons, *chosen.reasons))
     start = perf_counter()
     outcome = bench.work(replace(job, plan=chosen, out=bench.staged))
-    for number, one in enumerate(others, 2):
+    for number, one in enumerate(rest, 2):
         write_atomically(bench.staged / kept.ALTERNATIVES_FOLDER / f"plan-{number}.toml", to_toml(one), durable=False)
     stored = _store(workspace, order, outcome, bench.staged)
     _log(workspace, stored, outcome, perf_counter() - start)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from processor import library, record
 from processor.analysis import result_types
 from processor.analysis.beats import DRUMS, LEAST_DRUMS
 from processor.errors import LinerNotesError
-from processor.files import hash_file, printable
+from processor.files import printable
 from processor.library import Track
 from processor.record import Results
 from processor.sidecars import MADE_AGAIN, Sidecars, check_whole
@@ -147,24 +147,6 @@ def from_stem(
     )
 
 
-def siblings(files: Sequence[Path]) -> dict[str, Path]:
-    """Names of files that sound together, by what each is called: "song - drums.wav" is the drums.
-
-    Files without such a name keep their own; of two with the same one the second is numbered.
-    """
-    found: dict[str, Path] = {}
-    for file in sorted(files):
-        stem = printable(file.stem).lower().replace(" ", "_").replace("-", "_")
-        known = (*VOICES, DRUMS, "bass", "guitar", "piano", "other", INSTRUMENTAL)
-        name = next((one for one in sorted(known, key=len, reverse=True) if stem.endswith(one)), stem)
-        place = 2
-        unique = name
-        while unique in found:
-            unique, place = f"{name}_{place}", place + 1
-        found[unique] = file
-    return found
-
-
 def _check_part(part: str) -> None:
     if part not in (VOCALS, INSTRUMENTAL):
         raise ValueError(f"{part!r} is neither {VOCALS!r} nor {INSTRUMENTAL!r}")
@@ -270,15 +252,3 @@ def _is_bare(results: Results) -> tuple[bool | None, str]:
     if mids - sub >= BARE_SUB_DB and kind in ("solo", "speech", "mix") and not is_sure_mix:
         return True, words
     return (False if is_sure_mix else None), words
-
-
-def sha256_of(path: Path) -> str:
-    """Hash of a file's bytes.
-
-    Raises:
-        NoStems: it cannot be read.
-    """
-    try:
-        return hash_file(path)
-    except OSError as error:
-        raise NoStems(f"{printable(path.name)} cannot be read: {error.strerror}.") from error

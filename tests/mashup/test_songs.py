@@ -18,7 +18,7 @@ from processor.analysis.spectrum import Spectrum
 from processor.analysis.stems import Stems
 from processor.analysis.vocals import Vocals
 from processor.library import Track
-from processor.mashup.songs import INSTRUMENTAL, VOCALS, NoStems, from_stem, from_track, siblings, supplied_kind
+from processor.mashup.songs import INSTRUMENTAL, VOCALS, NoStems, from_stem, from_track, supplied_kind
 from processor.record import Record
 from tests.libraries import HOSTILE, invented
 from tests.signals import noise
@@ -193,17 +193,6 @@ def test_a_supplied_file_that_is_gone_is_told(tmp_path: Path) -> None:
         from_stem(tmp_path / "nothing.wav", {}, "", VOCALS)
     with pytest.raises(NoStems, match="no file"):
         from_stem({}, {}, "", INSTRUMENTAL)
-
-
-def test_siblings_are_named_by_what_they_are_called() -> None:
-    files = [Path(name) for name in ("Song - Drums.wav", "Song-Bass.wav", "drums.flac", "Backing Vocals.wav", "fx.wav")]
-    assert siblings(files) == {
-        "backing_vocals": files[3],
-        "drums": files[0],
-        "bass": files[1],
-        "drums_2": files[2],
-        "fx": files[4],
-    }
 
 
 # What somebody supplied
